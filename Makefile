@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Shallop: one Makefile, no configure step. `make help` lists the targets.
+# Variables: SAN=1 (ASan and UBSan), STATIC=1, CC=clang, V=1 (show commands).
+
+VERSION := $(shell cat VERSION)
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-san)$(if $(STATIC),-static)
+B       := build/$(VARIANT)
+BIN     := $(if $(SAN)$(STATIC)$(filter-out gcc,$(firstword $(CC))),$(B)/bin,bin)
+Q       := $(if $(V),,@)
+
+# ---- rooms: every directory with product code, in the order of the arrows (docs/architecture.md)
+ROOMS := base runtime image netns orchestrator/schema orchestrator/core orchestrator/wire \
+	 orchestrator/server orchestrator/agent orchestrator ctl
+slug   = $(subst /,-,$(1))
+MAINS := $(wildcard runtime/main.c runtime/shim_main.c orchestrator/main.c ctl/main.c)
+srcs   = $(filter-out %_test.c %_fuzz.c $(MAINS),$(wildcard $(1)/*.c))
+objs   = $(patsubst %.c,$(B)/%.o,$(call srcs,$(1)))
+
+# ---- libraries, by the room that wraps them. pkg-config may not be there before `make deps`.
+pc     = $(shell pkg-config $(if $(STATIC),--static) --libs $(1) 2>/dev/null)
+PKGS_CFLAGS := $(shell pkg-config --cflags json-c yaml-0.1 libevent_core openssl zlib libnghttp2 \
+		 libseccomp libcap libmnl libarchive sqlite3 2>/dev/null)
+LIBS_json    = $(or $(call pc,json-c),-ljson-c)
+LIBS_yaml    = $(or $(call pc,yaml-0.1),-lyaml)
+LIBS_net     = $(or $(call pc,libevent_core openssl zlib),-levent_core -lssl -lcrypto -lz) -lhttp_parser
+LIBS_runtime = $(or $(call pc,libseccomp libcap),-lseccomp -lcap)
+LIBS_image   = $(or $(call pc,libarchive),-larchive)
+LIBS_netns   = $(or $(call pc,libmnl),-lmnl)
+LIBS_store   = $(or $(call pc,sqlite3),-lsqlite3)
+LIBS_all     = $(LIBS_store) $(LIBS_image) $(LIBS_netns) $(LIBS_runtime) $(LIBS_yaml) $(LIBS_net) $(LIBS_json) -lresolv
+
+WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	  -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral -Wno-format-truncation
+HARDEN := -fPIE -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fno-strict-aliasing
+CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(HARDEN) -I. $(PKGS_CFLAGS) \
+	  -DSHALLOP_VERSION='"$(VERSION)"' -MMD -MP \
+	  $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) \
+	  $(EXTRA_CFLAGS)
+comma  := ,
+LDFLAGS := $(if $(STATIC),-static-pie,-pie) -Wl,-z,relro,-z,now -Wl,--as-needed \
+	  $(if $(SAN),-fsanitize=address$(comma)undefined) $(EXTRA_LDFLAGS)
+
+.PHONY: all deps check unit layers fmt fmt-check clean help install
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+PROGRAM_OF_orchestrator/main.c   := shallop
+PROGRAM_OF_ctl/main.c            := kubectl
+PROGRAM_OF_runtime/main.c        := shallop-runtime
+PROGRAM_OF_runtime/shim_main.c   := shallop-shim
+all: $(foreach m,$(MAINS),$(BIN)/$(PROGRAM_OF_$(m)))
+
+# ---- one archive a room
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+
+define room_archive
+$(B)/$(call slug,$(1)).a: $(call objs,$(1))
+	@mkdir -p $$(@D)
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call room_archive,$(r))))
+archives = $(foreach r,$(1),$(B)/$(call slug,$(r)).a)
+
+# ---- programs
+SHALLOP_ROOMS := orchestrator orchestrator/agent orchestrator/server orchestrator/wire \
+		 orchestrator/core orchestrator/schema netns image runtime base
+$(BIN)/shallop: $(B)/orchestrator/main.o $(call archives,$(SHALLOP_ROOMS))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_all)
+
+$(BIN)/kubectl: $(B)/ctl/main.o $(call archives,ctl orchestrator/schema base)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		$(LIBS_yaml) $(LIBS_net) $(LIBS_json) -lresolv
+
+$(BIN)/shallop-runtime: $(B)/runtime/main.o $(call archives,runtime base)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		$(LIBS_runtime) $(LIBS_json)
+
+# The shim: static and small, one per pod. Only the enact half and its own loop.
+SHIM_SRCS ?= $(wildcard runtime/shim_main.c)
+$(BIN)/shallop-shim: $(SHIM_SRCS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(CFLAGS)) -Os -static-pie -o $@ $^
+
+# ---- unit tests: one binary a room, every libc call of the product can be made to fail
+FAULT_WRAPS = $(shell sed -n 's/^FAULT.[^,]*, \([a-z0-9_]*\),.*/-Wl,--wrap=\1/p' tests/unit/fault.c) \
+	-Wl,--wrap=open -Wl,--wrap=openat -Wl,--wrap=syscall
+test_srcs  = $(wildcard $(1)/*_test.c)
+TEST_ROOMS = $(foreach r,$(ROOMS),$(if $(call test_srcs,$(r)),$(r)))
+TEST_BINS  = $(foreach r,$(TEST_ROOMS),$(B)/test/$(call slug,$(r))_test)
+define room_test
+$(B)/test/$(call slug,$(1))_test: $(patsubst %.c,$(B)/%.o,$(call test_srcs,$(1))) \
+		$(B)/tests/unit/main.o $(B)/tests/unit/fault.o $(call archives,$(SHALLOP_ROOMS) ctl)
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(LDFLAGS) $(FAULT_WRAPS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group \
+		$$(filter %.a,$$^) -Wl,--end-group $(LIBS_all) -lcmocka
+endef
+$(foreach r,$(TEST_ROOMS),$(eval $(call room_test,$(r))))
+
+unit: $(TEST_BINS)
+	@fail=0; for t in $(TEST_BINS); do echo "== $$t"; $$t || fail=1; done; exit $$fail
+unit-%: $(B)/test/%_test ; $<
+
+layers:
+	@python3 tests/layers.py $(CC) $(ROOMS)
+
+fmt-check:
+	@clang-format --dry-run --Werror $$(git ls-files '*.c' '*.h')
+fmt:
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf build bin
+
+-include $(shell find build -name '*.d' 2>/dev/null)
