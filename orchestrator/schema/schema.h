@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Kubernetes API as data: a row per kind, per type and per field; generic code reads the rows.
+ *
+ * A kind (struct schema_kind) is a served resource; its type (struct schema_type) says which fields
+ * an object has. Defaulting, pruning, strict decoding, canonical key order, strategic merges,
+ * Tables, OpenAPI and discovery come from the rows. What a row can't say is a small named hook.
+ *
+ * Pure: no system calls, no clock; `now` is an argument. Tables are static const and shared by the
+ * server and kubectl.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+
+/* ---- fields and types ---- */
+
+enum schema_value {
+	SCHEMA_STRING,
+	SCHEMA_INT32,
+	SCHEMA_INT64,
+	SCHEMA_BOOL,
+	SCHEMA_DOUBLE,
+	SCHEMA_TIME,
+	SCHEMA_MICROTIME,
+	SCHEMA_QUANTITY,
+	SCHEMA_INT_OR_STRING,
+	SCHEMA_BYTES,
+	SCHEMA_DURATION,
+	SCHEMA_RAW_OBJECT,
+	SCHEMA_ANY,
+	SCHEMA_REF,
+	SCHEMA_VALUE_COUNT,
+};
+enum schema_shape { SCHEMA_ONE, SCHEMA_LIST, SCHEMA_MAP };
+enum schema_flags {
+	SCHEMA_REQUIRED = 1 << 0,	   /* OpenAPI required */
+	SCHEMA_ALWAYS = 1 << 1,		   /* written even when empty (no omitempty) */
+	SCHEMA_POINTER = 1 << 2,	   /* empty and absent differ */
+	SCHEMA_PATCH_MERGE = 1 << 3,	   /* strategic merge: merge lists by merge_key */
+	SCHEMA_PATCH_RETAIN_KEYS = 1 << 4, /* patchStrategy retainKeys */
+	SCHEMA_LIST_ATOMIC = 1 << 5,
+	SCHEMA_LIST_SET = 1 << 6,
+	SCHEMA_LIST_MAP = 1 << 7,
+	SCHEMA_MAP_ATOMIC = 1 << 8,
+	SCHEMA_GATED_OFF = 1 << 9, /* its feature gate is off: silently cleared on write */
+};
+struct schema_type;
+struct schema_field {
+	const char *name;
+	const struct schema_type *ref;	/* of SCHEMA_REF */
+	const char *default_json;	/* static default, or NULL */
+	const char *merge_key;		/* patchMergeKey */
+	const char *list_keys;		/* listMapKeys, comma-separated */
+	const char *const *enum_values; /* NULL-terminated, or NULL */
+	enum schema_value value;
+	enum schema_shape shape;
+	unsigned flags;
+	unsigned proto; /* protobuf field number; 0: none */
+};
+struct schema_type {
+	const char *name;		   /* "core.v1.Container" */
+	const struct schema_field *fields; /* in canonical (Go struct) order */
+	size_t n_fields;
+};
+const struct schema_field *schema_field_find(const struct schema_type *type, const char *name);
+
+/* ---- kinds ---- */
+
+enum schema_verb {
+	VERB_CREATE = 1 << 0,
+	VERB_DELETE = 1 << 1,
+	VERB_DELETECOLLECTION = 1 << 2,
+	VERB_GET = 1 << 3,
+	VERB_LIST = 1 << 4,
+	VERB_PATCH = 1 << 5,
+	VERB_UPDATE = 1 << 6,
+	VERB_WATCH = 1 << 7,
+};
+struct schema_subresource {
+	const char *name;		    /* "status", "binding", "exec" */
+	const char *group, *version, *kind; /* "", "v1", "Pod" */
+	unsigned verbs;
+};
+/* Why a field is wrong, as metav1.Status causes and the message name it. */
+enum schema_cause {
+	CAUSE_REQUIRED,
+	CAUSE_INVALID,
+	CAUSE_UNSUPPORTED,
+	CAUSE_FORBIDDEN,
+	CAUSE_DUPLICATE,
+	CAUSE_NOT_FOUND,
+	CAUSE_TOO_LONG,
+	CAUSE_TOO_MANY,
+	CAUSE_TYPE_INVALID,
+	CAUSE_COUNT,
+};
+struct schema_problems; /* a bounded list of problems */
+
+struct schema_column {
+	const char *name, *type, *format, *description;
+	unsigned priority;
+	const char *source; /* a field path, or the name of a cell hook */
+};
+struct schema_kind {
+	const char *group, *version, *kind, *resource, *singular, *list_kind;
+	const char *short_names; /* comma-separated, or NULL */
+	const char *categories;	 /* likewise */
+	const char *storage_hash;
+	const struct schema_type *type;
+	const struct schema_subresource *subresources;
+	size_t n_subresources;
+	const struct schema_column *columns;
+	size_t n_columns;
+	const char *const
+		*field_selectors; /* NULL-terminated, beside metadata.name and .namespace */
+	unsigned verbs;
+	bool namespaced, has_status;
+	bool put_creates, put_unconditional, status_on_create;
+	bool has_generation;
+	bool delete_returns_object;
+	int (*name_check)(const char *name); /* 0 or -EINVAL */
+	const char *name_rule;		     /* the sentence when it fails */
+	/* Conditional defaults, beyond the rows. */
+	void (*set_defaults)(struct json_object *object);
+	/* Rules beyond the rows; @old NULL: create. */
+	void (*validate)(const struct json_object *object, const struct json_object *old,
+			 struct schema_problems *problems);
+};
+extern const struct schema_kind *const schema_kinds[];
+extern const size_t schema_n_kinds;
+const struct schema_kind *schema_kind_of_resource(const char *group, const char *version,
+						  const char *resource);
+const struct schema_kind *schema_kind_of_kind(const char *group, const char *version,
+					      const char *kind);
+/* "v1", "apps/v1" of a kind; returns @text. */
+const char *schema_api_version(const struct schema_kind *kind, char *text, size_t size);
+
+/* ---- objects on their way in ---- */
+
+struct schema_problems *schema_problems_new(void);
+struct schema_problems *schema_problems_free(struct schema_problems *problems);
+OWN_DEFINE(schema_problems, struct schema_problems *, schema_problems_free)
+#define auto_schema_problems OWN(schema_problems)
+/* @value_text: the offending value as JSON, or NULL where the cause shows none. */
+void schema_problem(struct schema_problems *problems, enum schema_cause cause, const char *field,
+		    const char *value_text, const char *fmt, ...) PRINTF_LIKE(5, 6);
+size_t schema_problems_count(const struct schema_problems *problems);
+/* `Pod "x" is invalid: [spec.…: Required value: …, …]`, and the causes array of the Status. */
+int schema_problems_message(const struct schema_problems *problems, const struct schema_kind *kind,
+			    const char *name, struct buf *ret);
+struct json_object *schema_problems_causes(const struct schema_problems *problems);
+
+/*
+ * Check types against the rows, drop unknown fields and explicit nulls, bring values into their
+ * canonical form (quantities, times). Unknown fields are collected in @unknown, one line each as
+ * Kubernetes words them (`unknown field "spec.bogus"`); -EINVAL with a sentence for a wrong type.
+ */
+int schema_decode(const struct schema_type *type, struct json_object *object, struct buf *unknown,
+		  struct err *err);
+/* `duplicate field "spec.x"` lines of a JSON text, which a parsed object cannot show any more. */
+int schema_duplicates(const char *text, size_t len, struct buf *found);
+void schema_default(const struct schema_kind *kind, struct json_object *object);
+/* Required, enum, metadata, name and the kind's own rules. @old NULL: create. */
+void schema_validate(const struct schema_kind *kind, const struct json_object *object,
+		     const struct json_object *old, struct schema_problems *problems);
+/* A new object with keys in the order of the rows, empties left out as Go would. */
+struct json_object *schema_canonical(const struct schema_type *type,
+				     const struct json_object *object);
+
+/* ---- merges ---- */
+
+/* Apply a strategic merge patch ($patch, $retainKeys, $setElementOrder, $deleteFromPrimitiveList). */
+int schema_strategic_merge(const struct schema_type *type, struct json_object *object,
+			   const struct json_object *patch, struct err *err);
+/* kubectl apply's three-way patch from original (last applied), modified (the file) and current. */
+int schema_strategic_diff(const struct schema_type *type, const struct json_object *original,
+			  const struct json_object *modified, const struct json_object *current,
+			  struct json_object **ret_patch, struct err *err);
+
+/* ---- documents, made from the rows ---- */
+
+int schema_discovery_aggregated(const char *path /* "/api" or "/apis" */, struct buf *ret);
+/* "/api", "/apis", "/apis/G", "/apis/G/V", "/api/v1"; -ENOENT */
+int schema_discovery_legacy(const char *path, const char *server_address, struct buf *ret);
+int schema_openapi_v3_index(struct buf *ret);
+int schema_openapi_v3(const char *group_version /* "api/v1", "apis/apps/v1" */, struct buf *ret);
+int schema_openapi_v2(struct buf *ret);
+
+/* ---- Tables ---- */
+
+/* The cells of one row, in the order of kind->columns. Points in time stay points: they become
+ * durations only when schema_cells_write() is told the time, so that cells can be kept. */
+struct json_object *schema_cells(const struct schema_kind *kind, const struct json_object *object);
+int schema_cells_write(struct buf *buf, const struct json_object *cells, int64_t now_ns);
+struct json_object *schema_column_definitions(const struct schema_kind *kind);
