@@ -35,7 +35,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
 def files(room):
-    for name in sorted(os.listdir(room)):
+    for name in sorted(os.listdir(room)) if os.path.isdir(room) else ():
         if name.endswith((".c", ".h")):
             yield os.path.join(room, name)
 
