@@ -3,13 +3,19 @@
  * The image store's door: content-addressed blobs, unpacked layers, overlay mounts.
  *
  *	D/images/blobs/sha256/HEX	manifests, configs, layers as they came: the truth
- *	D/images/layers/HEX/		unpacked, named by diff id; made aside, synced, renamed
- *	D/images/refs.json		which names point to which manifest
+ *	D/images/blobs/sha256/HEX.names	the names that point to manifest HEX
+ *	D/images/layers/HEX/		unpacked, named by chain id (a layer and what lies below it)
+ *	D/images/refs.json		which names point to which manifest; the index of all .names
+ *	D/images/roots/			one link per container root in use: what may not be collected
+ *	D/images/staging/		half-made things, each locked by its maker; swept when he is dead
  *
- * Written, fsynced, verified, renamed, only then referenced: after kill -9 or a power cut the store is
- * the old one or the new one, and all but the names can be rebuilt from the blobs (names too: each
- * imported manifest keeps its names beside it). image_import() reads hostile archives: it is to be
- * run in a worker process (image_worker_run()); the other calls are quick and for the agent's loop.
+ * Written aside, verified, synced, renamed, only then referenced: after kill -9 or a power cut the
+ * store is the old one or the new one. refs.json can be lost: it is made again from the blobs, and
+ * image_repair() unpacks lost layers again. Several processes may use a store at once.
+ *
+ * What blocks: image_import(), image_repair(), image_remove() and image_collect() read, unpack,
+ * sync or delete much: they are for a worker process or a command, never for the agent's loop. The
+ * other calls are quick. image_import() reads hostile archives: see image_import_options.sandbox.
  *
  * Names are canonical: "nginx" is "docker.io/library/nginx:latest".
  */
@@ -27,31 +33,34 @@
 
 struct image_store;
 
-/* Make or open @dir (D/images). Cleans up what a crash left half-made. */
+/* Make or open @dir (D/images). Sweeps what a crash left half-made. -EPROTONOSUPPORT: a newer store. */
 int image_store_open(const char *dir, struct image_store **ret, struct err *err);
 struct image_store *image_store_close(struct image_store *store);
 OWN_DEFINE(image_store, struct image_store *, image_store_close)
 #define auto_image_store OWN(image_store)
-/* Another process (an importer) may have changed the store: look again. Cheap when nothing changed. */
+/* Another process may have changed the store: look again. One stat(2) when nothing changed;
+ * image_find() and image_list() do it by themselves. */
 int image_store_refresh(struct image_store *store, struct err *err);
 
 /* ---- names ---- */
 struct image_ref {
-	char canonical[IMAGE_REF_MAX]; /* "docker.io/library/nginx:latest" or "…@sha256:…" */
-	bool has_tag,
-		has_digest; /* as given; a missing tag became "latest" unless a digest is there */
-	char tag[129];
+	char canonical[IMAGE_REF_MAX]; /* "docker.io/library/nginx:latest" or "…/nginx@sha256:…" */
+	char name[256];		       /* "docker.io/library/nginx" */
+	char tag[129]; /* "latest" if neither tag nor digest was given; else as given */
+	char digest[IMAGE_DIGEST_MAX]; /* "" if none was given; it wins over a tag */
+	bool has_tag, has_digest;      /* as given */
 };
-int image_ref_parse(const char *text, struct image_ref *ret,
-		    struct err *err); /* -EINVAL: InvalidImageName */
+/* -EINVAL (reason InvalidImageName): the text is the distribution project's, word for word. */
+int image_ref_parse(const char *text, struct image_ref *ret, struct err *err);
 
 /* ---- what is here ---- */
+/* Shared and immutable: image_free() gives the reference back. */
 struct image {
 	char id[IMAGE_DIGEST_MAX];	 /* the config's digest, "sha256:…": the image ID */
 	char manifest[IMAGE_DIGEST_MAX]; /* the manifest's digest */
 	char **names;			 /* canonical, NULL-terminated */
-	char **repo_digests;		 /* "docker.io/library/nginx@sha256:…", NULL-terminated */
-	uint64_t size_bytes;		 /* of config and layers as stored */
+	char **repo_digests; /* "docker.io/library/nginx@sha256:…", NULL-terminated; may be empty */
+	uint64_t size_bytes; /* of config and layers as stored */
 	char *architecture, *os;
 	int64_t created_ns;
 	/* config */
@@ -61,7 +70,7 @@ struct image {
 	char **volumes;
 	char **layers; /* diff ids, bottom first */
 };
-/* By canonical name, digest or id prefix. -ENOENT. The caller frees. */
+/* By name (canonical or familiar), manifest digest, id, or a unique prefix of the id. -ENOENT. */
 int image_find(struct image_store *store, const char *name, struct image **ret, struct err *err);
 struct image *image_free(struct image *image);
 OWN_DEFINE(image, struct image *, image_free)
@@ -75,7 +84,12 @@ int image_inspect(struct image_store *store, const char *name, struct buf *ret_j
 /* ---- in and out ---- */
 struct image_import_options {
 	const char *name; /* give the (only) image this name as well; may be NULL */
-	bool quiet;
+	/*
+	 * This process does nothing else afterwards: once the files are open, give up the file
+	 * system beyond the store (chroot), the network, new privileges and all capabilities that
+	 * unpacking does not need, and cap its memory. For the worker and for the command.
+	 */
+	bool sandbox;
 };
 /*
  * An OCI layout (directory, or tar of one) or a docker-save archive, plain, gzip or zstd. Every
@@ -87,27 +101,34 @@ typedef void image_imported_fn(const char *name, const char *id, void *data);
 int image_import(struct image_store *store, const char *path,
 		 const struct image_import_options *options, image_imported_fn *imported,
 		 void *data, struct err *err);
-int image_remove(struct image_store *store, const char *name,
-		 struct err *err); /* untag; frees unused content */
-/* Remove blobs and layers that no name reaches and no container uses (@in_use: diff ids). */
+/* Take a name away (or every name, if @name is a digest or id), then collect. -ENOENT. */
+int image_remove(struct image_store *store, const char *name, struct err *err);
+/*
+ * Remove blobs and layers that no name reaches and no container root uses. @in_use: manifest
+ * digests to keep in any case, NULL-terminated; may be NULL.
+ */
 int image_collect(struct image_store *store, const char *const *in_use, uint64_t *ret_freed_bytes,
 		  struct err *err);
+/* Check every blob that a name reaches against its digest and unpack layers that are missing. */
+int image_repair(struct image_store *store, struct err *err);
 
 /* ---- a container's root ---- */
 /*
- * Overlay of @image's layers with an upper directory below @dir (made: upper/, work/), as a detached
- * mount that belongs to no namespace until the container moves it in: nothing to unmount, ever.
- * Returns the mount's fd. @read_only: no upper at all.
+ * Overlay of @image's layers with an upper directory below @dir (made: upper/, work/; @dir itself
+ * must exist), as a detached mount that belongs to no namespace until the container moves it in:
+ * nothing to unmount, ever. Returns the mount's fd. @read_only: no upper at all. The image's content
+ * stays until image_rootfs_remove(), whatever happens to its names. -EEXIST: @dir has a root already.
  */
 int image_rootfs_open(struct image_store *store, const struct image *image, const char *dir,
 		      bool read_only, struct err *err);
-/* Remove upper and work again. */
-int image_rootfs_remove(const char *dir, struct err *err);
+/* Remove upper and work again; nothing there is fine. */
+int image_rootfs_remove(struct image_store *store, const char *dir, struct err *err);
 
 /*
  * USER of an image ("", "1000", "name", "name:group", "1000:1000") to ids, read from /etc/passwd and
- * /etc/group below @rootfs_fd with our own bounded parser; no code of the image runs. -ENOENT: no such
- * user. Refuses what does not fit in a uid_t.
+ * /etc/group below @rootfs_fd with our own bounded parser; no code of the image runs. A number needs
+ * no entry. @ret_groups gets the groups that list the user, primary group first. -ENOENT: no such
+ * user or group. -E2BIG: more groups than there is room. @home: "/" if unknown.
  */
 int image_user_lookup(int rootfs_fd, const char *user, uint32_t *ret_uid, uint32_t *ret_gid,
 		      uint32_t *ret_groups, size_t *n_groups /* in: room, out: used */, char *home,
