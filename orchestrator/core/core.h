@@ -55,8 +55,13 @@ OWN_DEFINE(core, struct core *, core_free)
 
 int core_load(struct core *core, const char *key, uint64_t revision, const void *json, size_t len,
 	      struct err *err);
-/* @revision: the floor that the store reserved; the next write gets a greater one. */
-int core_loaded(struct core *core, uint64_t revision, int64_t now_ns, struct err *err);
+/*
+ * @revision: the floor that the store reserved; the next write gets a greater one.
+ * @durable_revision: of the last durable record, deletions included; watches of kinds that lose
+ * nothing in a crash resume from there, all others get 410.
+ */
+int core_loaded(struct core *core, uint64_t revision, uint64_t durable_revision, int64_t now_ns,
+		struct err *err);
 
 /* ---- requests ---- */
 
@@ -76,6 +81,7 @@ struct core_request {
 };
 enum core_answer_type {
 	CORE_ANSWER, /* status, content type, body */
+	CORE_PAGES,  /* the same, but a long body: take its pieces with core_pages_next() */
 	CORE_WATCH,  /* a stream of frames: take them with core_watch_next() */
 	CORE_STREAM, /* exec, attach, log, port-forward, proxy: the server connects it to the node */
 };
@@ -96,6 +102,7 @@ struct core_stream {
 	struct json_object *options;
 };
 struct core_watch;
+struct core_pages;
 struct core_answer {
 	enum core_answer_type type;
 	int status;
@@ -104,6 +111,7 @@ struct core_answer {
 	const char *const *warnings; /* Warning header texts, NULL-terminated, or NULL */
 	const char *etag;	     /* or NULL */
 	unsigned retry_after_s;	     /* 0: no such header */
+	struct core_pages *pages;    /* of CORE_PAGES: the receiver owns it */
 	struct core_watch *watch;    /* of CORE_WATCH: the receiver owns it */
 	const struct core_stream *stream; /* of CORE_STREAM: borrowed for the call */
 };
@@ -114,6 +122,14 @@ typedef void core_answer_fn(const struct core_answer *answer, void *data);
 uint64_t core_request(struct core *core, const struct core_request *request, core_answer_fn *answer,
 		      void *data);
 void core_cancel(struct core *core, uint64_t ticket); /* the client left; no answer will come */
+
+/* ---- long bodies: a list of many objects, written out a piece at a time ---- */
+
+/* The next piece (about 64 KiB; owned reference), or NULL after the last. The list is a snapshot:
+ * it holds references on its objects, so take the pieces as the client reads. -ENOMEM ends it. */
+struct bytes *core_pages_next(struct core_pages *pages);
+int64_t core_pages_length(const struct core_pages *pages); /* of the whole body; -1: not known */
+struct core_pages *core_pages_free(struct core_pages *pages);
 
 /* ---- watches ---- */
 
