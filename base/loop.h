@@ -70,7 +70,7 @@ typedef void loop_signal_fn(struct loop *loop, int signo, void *data);
 int loop_signal(struct loop *loop, int signo, loop_signal_fn *fn, void *data);
 
 /* The end of a child: watches a pidfd (owned from now on), reaps it, calls @fn once. */
-typedef void loop_exit_fn(struct loop *loop, pid_t pid, int si_code, int si_status, void *data);
+typedef void loop_exit_fn(struct loop *loop, pid_t pid, int code, int status, void *data);
 int loop_child(struct loop *loop, pid_t pid, int pid_fd, loop_exit_fn *fn, void *data);
 void loop_child_forget(struct loop *loop, pid_t pid);
 
