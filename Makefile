@@ -122,3 +122,32 @@ clean:
 	rm -rf build bin
 
 -include $(shell find build -name '*.d' 2>/dev/null)
+
+# ---- what a fresh machine lacks: package names by distribution (docs/architecture.md, "Dependencies")
+APT_DEPS := gcc make pkg-config libc6-dev libjson-c-dev libyaml-dev libevent-dev libssl-dev zlib1g-dev \
+	libhttp-parser-dev libnghttp2-dev libseccomp-dev libcap-dev libmnl-dev libarchive-dev \
+	libsqlite3-dev libcmocka-dev clang python3 python3-pytest iproute2 util-linux busybox-static \
+	nginx-light
+DNF_DEPS := gcc make pkgconf-pkg-config glibc-devel json-c-devel libyaml-devel libevent-devel openssl-devel \
+	zlib-devel http-parser-devel libnghttp2-devel libseccomp-devel libcap-devel libmnl-devel \
+	libarchive-devel sqlite-devel libcmocka-devel clang python3 python3-pytest iproute util-linux \
+	busybox nginx
+deps:
+	@if command -v apt-get >/dev/null; then \
+		missing=; for p in $(APT_DEPS); do \
+			dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+		[ -z "$$missing" ] || { echo "deps: installing$$missing"; apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing \
+			>/dev/null; }; \
+	elif command -v dnf >/dev/null; then \
+		rpm -q $(DNF_DEPS) >/dev/null 2>&1 || dnf install -y -q $(DNF_DEPS); \
+	else echo "deps: neither apt-get nor dnf is here; install: $(APT_DEPS)" >&2; exit 1; fi
+
+# ---- black-box tests
+build/k8s/kubectl: tests/k8s/go.mod tests/k8s/build.sh
+	$(Q)tests/k8s/build.sh build/k8s
+
+PYTEST ?= $(if $(shell python3 -c "import pytest" 2>&1),/usr/bin/python3,python3) -m pytest
+TESTS  ?= tests/e2e
+e2e: all fixtures build/k8s/kubectl
+	SHALLOP_BIN=$(abspath $(BIN)) tests/e2e/host.sh $(PYTEST) -q -rs --durations=5 $(TESTS)
