@@ -29,6 +29,33 @@ static const char *text_of(const struct json_object *json, size_t *ret_len)
 
 /* ---- text and back ---- */
 
+/*
+ * What json-c lets through even when strict: 'single quotes', NaN, and raw control characters inside
+ * strings. Returns the offset of the first such thing, or @len.
+ */
+static size_t first_lax_byte(const char *text, size_t len)
+{
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (in_string) {
+			if (c == '\\')
+				i++;
+			else if (c == '"')
+				in_string = false;
+			else if (c < 0x20)
+				return i;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '\'' || c == '/' || c == 'N' || c == 'I' || c == 'i') {
+			return i;
+		}
+	}
+	return len;
+}
+
 int json_parse(const char *text, size_t len, struct json_object **ret, struct err *err)
 {
 	struct json_tokener *tok;
@@ -40,6 +67,9 @@ int json_parse(const char *text, size_t len, struct json_object **ret, struct er
 		return err_say(err, -E2BIG, "JSON of %zu bytes is too large", len);
 	if (memchr(text, '\0', len))
 		return err_say(err, -EINVAL, "JSON text contains a NUL byte");
+	end = first_lax_byte(text, len);
+	if (end < len)
+		return err_say(err, -EINVAL, "offset %zu: unexpected character", end);
 	tok = json_tokener_new_ex(JSON_DEPTH_MAX);
 	if (!tok)
 		return err_set(err, -ENOMEM, "parse JSON");
@@ -243,6 +273,27 @@ struct json_object *json_new_int(int64_t value)
 struct json_object *json_new_bool(bool value)
 {
 	return json_object_new_boolean(value);
+}
+
+struct json_object *json_new_double(double value)
+{
+	double size = value < 0 ? -value : value;
+	char text[40];
+
+	/* The shortest digits that read back as the same number. */
+	for (int digits = 1; digits <= 17; digits++) {
+		(void)snprintf(text, sizeof(text), "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
+	/* Plain digits from 1e-6 up to 1e21, as encoding/json has them. */
+	if (size >= 1e-6 && size < 1e21 && strchr(text, 'e'))
+		for (int places = size < 1; places <= 24; places++) {
+			(void)snprintf(text, sizeof(text), "%.*f", places, value);
+			if (strtod(text, NULL) == value)
+				break;
+		}
+	return json_object_new_double_s(value, text);
 }
 
 struct json_object *json_copy(const struct json_object *json)

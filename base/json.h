@@ -64,6 +64,7 @@ struct json_object *json_new_string(const char *text); /* NULL gives NULL: JSON 
 struct json_object *json_new_string_len(const char *text, size_t len);
 struct json_object *json_new_int(int64_t value);
 struct json_object *json_new_bool(bool value);
+struct json_object *json_new_double(double value); /* written as Go writes it: 0.5, 3, 1e+21 */
 struct json_object *json_copy(const struct json_object *json); /* deep */
 
 /* 0 or -ENOMEM; @value is taken over in any case. A NULL @value is stored as null. */
