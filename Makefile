@@ -8,9 +8,9 @@ CC      ?= gcc
 ifeq ($(origin CC),default)
 CC      := gcc
 endif
-VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-san)$(if $(STATIC),-static)
+VARIANT := $(notdir $(firstword $(CC)))$(if $(SAN),-san)$(if $(STATIC),-static)$(if $(FUZZ),-fuzz)
 B       := build/$(VARIANT)
-BIN     := $(if $(SAN)$(STATIC)$(filter-out gcc,$(firstword $(CC))),$(B)/bin,bin)
+BIN     := $(if $(SAN)$(STATIC)$(FUZZ)$(filter-out gcc,$(firstword $(CC))),$(B)/bin,bin)
 Q       := $(if $(V),,@)
 
 # ---- rooms: every directory with product code, in the order of the arrows (docs/architecture.md)
@@ -40,12 +40,13 @@ HARDEN := -fPIE -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fno-
 CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(HARDEN) -I. $(PKGS_CFLAGS) \
 	  -DSHALLOP_VERSION='"$(VERSION)"' -MMD -MP \
 	  $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) \
-	  $(EXTRA_CFLAGS)
+	  $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(EXTRA_CFLAGS)
 comma  := ,
 LDFLAGS := $(if $(STATIC),-static-pie,-pie) -Wl,-z,relro,-z,now -Wl,--as-needed \
 	  $(if $(SAN),-fsanitize=address$(comma)undefined) $(EXTRA_LDFLAGS)
 
-.PHONY: all deps check unit layers fmt fmt-check clean help install
+.PHONY: all deps check unit layers fmt fmt-check clean help install e2e fixtures fuzz fuzz-bins fuzz-run \
+	up down sizes bench check-vm
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -110,6 +111,26 @@ unit: $(TEST_BINS)
 	@fail=0; for t in $(TEST_BINS); do echo "== $$t"; $$t || fail=1; done; exit $$fail
 unit-%: $(B)/test/%_test ; $<
 
+# ---- fuzz targets: every *_fuzz.c, with clang's libFuzzer. Corpora grow in build/fuzz/; what crashed
+# once lies in tests/fuzz/<target>/ and is run first.
+FUZZ_SECONDS ?= 60
+fuzz_srcs = $(foreach r,$(ROOMS),$(wildcard $(r)/*_fuzz.c))
+FUZZ_BINS = $(patsubst %_fuzz.c,$(B)/fuzz/%,$(fuzz_srcs))
+$(B)/fuzz/%: $(B)/%_fuzz.o $(call archives,$(SHALLOP_ROOMS) ctl)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_all)
+fuzz-bins: $(FUZZ_BINS)
+fuzz-run: $(FUZZ_BINS)
+	@fail=0; for f in $(FUZZ_BINS); do n=$$(basename $$f); mkdir -p build/fuzz/$$n; \
+		seeds=$$( [ -d tests/fuzz/$$n ] && echo tests/fuzz/$$n || true ); \
+		$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+			-artifact_prefix=build/fuzz/$$n- build/fuzz/$$n $$seeds >build/fuzz/$$n.log 2>&1 \
+			&& echo "fuzz $$n: $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$n.log) runs, clean" \
+			|| { fail=1; echo "fuzz $$n: FAILED"; tail -30 build/fuzz/$$n.log; }; \
+	done; exit $$fail
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang SAN=1 FUZZ=1 fuzz-run
+
 layers:
 	@python3 tests/layers.py $(CC) $(ROOMS)
 
@@ -151,3 +172,27 @@ PYTEST ?= $(if $(shell python3 -c "import pytest" 2>&1),/usr/bin/python3,python3
 TESTS  ?= tests/e2e
 e2e: all fixtures build/k8s/kubectl
 	SHALLOP_BIN=$(abspath $(BIN)) tests/e2e/host.sh $(PYTEST) -q -rs --durations=5 $(TESTS)
+
+check: deps
+	@tests/check.sh
+
+# ---- the README's first command
+up: deps all fixtures
+	@tests/first_pod.sh
+down:
+	@$(BIN)/shallop down
+
+sizes: all
+	@python3 tests/sizes.py $(BIN)
+bench: all fixtures
+	@SHALLOP_BIN=$(abspath $(BIN)) tests/e2e/host.sh python3 tests/bench/bench.py
+
+PREFIX ?= /usr/local
+install: all
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin $(BIN)/shallop $(BIN)/kubectl $(BIN)/shallop-runtime $(BIN)/shallop-shim
+	for u in docs/systemd/*.service; do install -d $(DESTDIR)/etc/systemd/system; \
+		sed 's|@BIN@|$(PREFIX)/bin|' $$u >$(DESTDIR)/etc/systemd/system/$${u##*/}; done
+
+help:
+	@sed -n 's/^# ---- \(.*\)/\1/p' Makefile; echo; echo "targets: all deps up down check unit e2e fixtures fuzz layers" \
+		"fmt fmt-check sizes bench check-vm install clean; variables: SAN=1 STATIC=1 CC=clang V=1"
