@@ -35,6 +35,7 @@ enum schema_value {
 	SCHEMA_DURATION,
 	SCHEMA_RAW_OBJECT,
 	SCHEMA_ANY,
+	SCHEMA_STRINGS, /* a list of strings, as the value of a map */
 	SCHEMA_REF,
 	SCHEMA_VALUE_COUNT,
 };
@@ -62,14 +63,22 @@ struct schema_field {
 	enum schema_value value;
 	enum schema_shape shape;
 	unsigned flags;
-	unsigned proto; /* protobuf field number; 0: none */
+	unsigned
+		proto; /* protobuf field number; 0: none; of an embedded message n: n << 16 | number */
 };
 struct schema_type {
 	const char *name;		   /* "core.v1.Container" */
 	const struct schema_field *fields; /* in canonical (Go struct) order */
 	size_t n_fields;
+	bool atomic;	    /* x-kubernetes-map-type: apply owns it as a whole */
+	const char *embeds; /* the Go struct whose fields were drawn in, for decoding errors */
 };
 const struct schema_field *schema_field_find(const struct schema_type *type, const char *name);
+/* The same, cheap when names come in the order of the rows; *hint starts as 0. */
+const struct schema_field *schema_field_next(const struct schema_type *type, const char *name,
+					     size_t *hint);
+const char *schema_short_name(const struct schema_type *type); /* "Container" */
+bool schema_is_zero(const struct json_object *value); /* what omitempty leaves out; NULL too */
 
 /* ---- kinds ---- */
 
@@ -103,10 +112,17 @@ enum schema_cause {
 };
 struct schema_problems; /* a bounded list of problems */
 
+/* A rule for a text: at most SCHEMA_RULE_MAX sentences on what is wrong, static; returns how many. */
+#define SCHEMA_RULE_MAX 3
+typedef unsigned schema_rule_fn(const char *text, const char *sentences[SCHEMA_RULE_MAX]);
+
+/* A cell made from more than one field. NULL: JSON null. */
+typedef struct json_object *schema_cell_fn(const struct json_object *object);
 struct schema_column {
 	const char *name, *type, *format, *description;
-	unsigned priority;
-	const char *source; /* a field path, or the name of a cell hook */
+	const char *path;     /* the field that is shown, or NULL: */
+	schema_cell_fn *cell; /* what makes the cell */
+	unsigned priority;    /* 1: only with -o wide */
 };
 struct schema_kind {
 	const char *group, *version, *kind, *resource, *singular, *list_kind;
@@ -114,7 +130,7 @@ struct schema_kind {
 	const char *categories;	 /* likewise */
 	const char *storage_hash;
 	const struct schema_type *type;
-	const struct schema_subresource *subresources;
+	const struct schema_subresource *subresources; /* in the order of their names */
 	size_t n_subresources;
 	const struct schema_column *columns;
 	size_t n_columns;
@@ -125,19 +141,29 @@ struct schema_kind {
 	bool put_creates, put_unconditional, status_on_create;
 	bool has_generation;
 	bool delete_returns_object;
-	int (*name_check)(const char *name); /* 0 or -EINVAL */
-	const char *name_rule;		     /* the sentence when it fails */
+	schema_rule_fn *name_rule; /* NULL: any name that can stand in a path */
 	/* Conditional defaults, beyond the rows. */
 	void (*set_defaults)(struct json_object *object);
 	/* Rules beyond the rows; @old NULL: create. */
 	void (*validate)(const struct json_object *object, const struct json_object *old,
 			 struct schema_problems *problems);
 };
-extern const struct schema_kind *const schema_kinds[];
+extern const struct schema_kind *const schema_kinds[]; /* by group and version, then by resource */
 extern const size_t schema_n_kinds;
+
+struct schema_group {
+	const char *name;     /* "" is core */
+	const char *versions; /* preferred first, comma-separated */
+};
+extern const struct schema_group schema_groups[]; /* in the order of discovery */
+extern const size_t schema_n_groups;
+
 const struct schema_kind *schema_kind_of_resource(const char *group, const char *version,
 						  const char *resource);
 const struct schema_kind *schema_kind_of_kind(const char *group, const char *version,
+					      const char *kind);
+/* The type of a kind, also of those that are no resource: TokenRequest, DeleteOptions, Status. */
+const struct schema_type *schema_type_of_kind(const char *group, const char *version,
 					      const char *kind);
 /* "v1", "apps/v1" of a kind; returns @text. */
 const char *schema_api_version(const struct schema_kind *kind, char *text, size_t size);
@@ -166,11 +192,15 @@ int schema_decode(const struct schema_type *type, struct json_object *object, st
 		  struct err *err);
 /* `duplicate field "spec.x"` lines of a JSON text, which a parsed object cannot show any more. */
 int schema_duplicates(const char *text, size_t len, struct buf *found);
+/* Static defaults of the rows alone, or (schema_default) with the kind's conditional ones. */
+void schema_default_type(const struct schema_type *type, struct json_object *object);
 void schema_default(const struct schema_kind *kind, struct json_object *object);
 /* Required, enum, metadata, name and the kind's own rules. @old NULL: create. */
 void schema_validate(const struct schema_kind *kind, const struct json_object *object,
 		     const struct json_object *old, struct schema_problems *problems);
-/* A new object with keys in the order of the rows, empties left out as Go would. */
+/* The bytes that clients get: keys in the order of the rows, maps sorted, empties left out as Go
+ * would, HTML-safe. schema_canonical() gives the same as a new object (NULL: out of memory). */
+int schema_write(struct buf *buf, const struct schema_type *type, const struct json_object *object);
 struct json_object *schema_canonical(const struct schema_type *type,
 				     const struct json_object *object);
 

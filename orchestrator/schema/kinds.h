@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The hooks of the kinds: what their rows can't say. Each lies in the file of its kind. */
+#pragma once
+
+#include "orchestrator/schema/schema.h"
+
+/* ---- defaults that depend on other fields: <kind>_defaults.c ---- */
+
+void namespace_defaults(struct json_object *object);
+void node_defaults(struct json_object *object);
+void pod_defaults(struct json_object *object);
+void pod_spec_defaults(struct json_object *spec); /* what templates get too */
+void secret_defaults(struct json_object *object);
+void service_defaults(struct json_object *object);
