@@ -20,6 +20,7 @@ void sha256_add(struct sha256 *sha, const void *data, size_t len);
 void sha256_hex(struct sha256 *sha, char hex[SHA256_HEX]); /* ends it */
 struct sha256 *sha256_free(struct sha256 *sha);
 void sha256_of(const void *data, size_t len, char hex[SHA256_HEX]);
+void sha1_of(const void *data, size_t len, unsigned char digest[20]); /* WebSocket wants it */
 void sha512_of(const void *data, size_t len, unsigned char digest[64]);
 
 /* ---- random, encodings ---- */
@@ -43,11 +44,13 @@ struct cert_request {
 int key_new_p256(struct buf *ret_pem, struct err *err);
 int key_new_rsa2048(struct buf *ret_pem, struct err *err);
 int key_public_pem(const char *key_pem, struct buf *ret_pem, struct err *err);
-/* @ca_cert_pem and @ca_key_pem NULL: self-signed (a CA). The subject key is @key_pem's. */
+/* @ca_cert_pem and @ca_key_pem NULL: self-signed (a CA). The subject key is @key_pem's, which may be
+ * a public key if there is a CA: an agent keeps its private one to itself. */
 int cert_issue(const struct cert_request *request, const char *key_pem, const char *ca_cert_pem,
 	       const char *ca_key_pem, struct buf *ret_pem, struct err *err);
 struct cert_info {
 	char common_name[256];
+	bool is_ca;
 	int64_t not_before_ns, not_after_ns;
 	char spki_sha256[SHA256_HEX];
 };
@@ -55,7 +58,9 @@ int cert_read(const char *cert_pem, struct cert_info *ret, struct err *err);
 
 /* ---- JSON Web Tokens, RS256 ---- */
 int jwt_sign(const char *key_pem, const char *claims_json, struct buf *ret_token, struct err *err);
-/* Checks the signature only, not times; gives the claims. -EKEYREJECTED: it does not match. */
+/* Checks the signature only, not times; gives the claims. -EKEYREJECTED: it does not match, or it is
+ * no RS256 token at all. */
 int jwt_verify(const char *public_pem, const char *token, struct buf *ret_claims, struct err *err);
 /* kid of a key and its JSON Web Key set, as Kubernetes publishes them. */
 int jwk_set(const char *public_pem, struct buf *ret_json, struct err *err);
+int jwk_key_id(const char *public_pem, struct buf *ret_id, struct err *err);

@@ -7,8 +7,12 @@
  * could go on for ever stops after its share and is called again.
  *
  * The clock belongs to the loop. loop_new_virtual() gives one whose time moves only when nothing
- * is left to do, for the simulator and for tests of time-outs; fds do not work on it, the
- * in-memory streams of base/stream.h do.
+ * is left to do, for the simulator and for tests of time-outs; fds do not work on it (-ENOTSUP),
+ * the in-memory streams of base/stream.h do.
+ *
+ * A round: the callbacks of fds that are ready, then timers that are due, deferred work, the
+ * on_round function, and the work that this deferred. loop_new() has SIGPIPE ignored: a child must
+ * put that back, as it must unblock the signals of loop_signal().
  */
 #pragma once
 
@@ -33,10 +37,12 @@ OWN_DEFINE(loop, struct loop *, loop_free)
 int64_t loop_now_ns(const struct loop *loop);	    /* wall clock, taken once per round */
 int64_t loop_monotonic_ns(const struct loop *loop); /* for intervals, taken once per round */
 
-/* Run until loop_stop(). Virtual: until nothing is left to do before @until_ns. */
+/* Run until loop_stop(). Virtual: also until nothing is left to do. */
 int loop_run(struct loop *loop, struct err *err);
+/* Virtual only: until nothing is left to do at or before @until_ns; then that is the time. */
 int loop_run_until(struct loop *loop, int64_t until_ns);
-/* One round: wait at most @timeout_ms (-1: for ever, 0: not at all). */
+/* One round: wait at most @timeout_ms (-1: for ever, 0: not at all). Returns 1 if anything
+ * happened, 0 if not, or -errno. A virtual loop's clock goes forward by at most that. */
 int loop_step(struct loop *loop, int timeout_ms);
 void loop_stop(struct loop *loop);
 
@@ -60,6 +66,9 @@ bool loop_timer_armed(const struct loop_timer *timer);
 /* Run @fn once, at the end of this round (or the next, outside callbacks). Never fails: the node
  * lives in a ring that grows; out of memory runs it at once. */
 void loop_defer(struct loop *loop, loop_fn *fn, void *data);
+/* Room in the ring for @tasks more, so that so many never run at once; take it back when done. */
+int loop_defer_reserve(struct loop *loop, size_t tasks);
+void loop_defer_unreserve(struct loop *loop, size_t tasks);
 
 /* Runs at the end of every round in which anything happened, after the deferred work: the place
  * where a batch is stepped and effects leave. One per loop. */
@@ -73,6 +82,10 @@ int loop_signal(struct loop *loop, int signo, loop_signal_fn *fn, void *data);
 typedef void loop_exit_fn(struct loop *loop, pid_t pid, int code, int status, void *data);
 int loop_child(struct loop *loop, pid_t pid, int pid_fd, loop_exit_fn *fn, void *data);
 void loop_child_forget(struct loop *loop, pid_t pid);
+
+/* Working memory for one callback, shared by all: at least @size bytes, larger only than what was
+ * asked before if NULL (no memory) is fine. What is in it is lost when the callback returns. */
+void *loop_scratch(struct loop *loop, size_t size);
 
 /* The longest time a round's callbacks took, since the last call: the loop lag metric. */
 int64_t loop_take_lag_ns(struct loop *loop);

@@ -4,18 +4,24 @@
  * HTTP, WebSocket, SPDY and the node protocol are spoken on.
  *
  * Reading: bytes gather in stream_input(); on_data consumes what it can use and is called again
- * when more has come. At most input_max bytes gather (default 64 KiB + one TLS record): then the
- * peer waits. stream_pause() stops reading, stream_resume() goes on (and calls on_data, at the
- * end of the round, if bytes are waiting).
+ * when more has come. Once input_max bytes have gathered (64 KiB by default; it may be exceeded by
+ * one read) the peer waits. stream_pause() stops reading, stream_resume() goes on, and calls
+ * on_data at the end of the round if bytes are waiting; so call it also after having consumed
+ * bytes outside of on_data.
  *
  * Writing: stream_write() copies, stream_write_shared() takes a reference on bytes that many
- * streams send. Both queue and never block; the queue drains when the peer reads. stream_queued()
- * says how much waits, on_drain is called when it has fallen to 0 after having been above
- * STREAM_HIGH_WATER.
+ * streams send. Both queue and never block or call back; what was written in a round leaves
+ * together at its end. The queue drains as the peer reads. stream_queued() says how much waits,
+ * on_drain is called when it has fallen to 0 after having been at or above STREAM_HIGH_WATER.
  *
- * End: on_end is called once. reason 0: the peer has finished sending (half-close: we may still
- * write); negative: the connection is gone, with its errno (and stream_error() has the sentence).
- * stream_free() closes at once, stream_finish() after the queue has been sent (and frees by itself).
+ * End: on_end. reason 0: the peer has finished sending (half-close: we may still write), after all
+ * its bytes were given; negative: the connection is gone, with its errno (and stream_error() has
+ * the sentence). Each comes once at most, the negative one last. A TLS peer that just goes away has
+ * finished too. stream_free() closes at once, stream_finish() after the queue has been sent (and
+ * frees by itself). Both are fine in every callback.
+ *
+ * Pipes and the like work as well: of an fd that is open for reading only nothing is written, and
+ * shutting one down that is for writing only closes it.
  */
 #pragma once
 
@@ -51,12 +57,14 @@ struct stream_events {
 	void (*on_end)(struct stream *stream, int reason, void *data);
 };
 
-/* @fd: connected, taken over also on failure. @tls NULL: plain. */
+/* @fd: connected, taken over, as is @tls, also on failure. @tls NULL: plain. on_open comes at the end
+ * of the round, or when the handshake is done. */
 int stream_of_fd(struct loop *loop, int fd, struct tls *tls, struct stream **ret, struct err *err);
-/* Connect; the answer comes by on_open or on_end. @name is for TLS (SNI, verification) and errors. */
+/* Connect; the answer comes by on_open or on_end. @name is for errors. @tls is taken over. */
 int stream_connect(struct loop *loop, const struct sockaddr *addr, socklen_t addr_len,
 		   struct tls *tls, const char *name, struct stream **ret, struct err *err);
-/* Two ends in memory, for any loop; @delay_ns on the way. */
+/* Two ends in memory, for any loop; @delay_ns on the way. Freeing one is what closing a socket is:
+ * what was written still arrives, then the end. */
 int stream_pair(struct loop *loop, int64_t delay_ns, struct stream **ret_a, struct stream **ret_b);
 struct stream *stream_free(struct stream *stream);
 
@@ -72,13 +80,16 @@ void stream_resume(struct stream *stream);
 int stream_write(struct stream *stream, const void *data, size_t len);
 int stream_write_shared(struct stream *stream, struct bytes *bytes); /* takes its own reference */
 size_t stream_queued(const struct stream *stream);
-void stream_shutdown(
-	struct stream *stream); /* no more writes; the peer sees the end after the queue */
+/* No more writes; the peer sees the end after the queue. */
+void stream_shutdown(struct stream *stream);
 void stream_finish(struct stream *stream); /* send what is queued (10 s at most), close, free */
 
 const struct err *stream_error(const struct stream *stream);
 struct tls *stream_tls(const struct stream *stream);
 int stream_fd(const struct stream *stream); /* -EBADF for memory */
+/* The kernel holds at most so many unsent bytes (TCP_NOTSENT_LOWAT), so that what is put in front
+ * of our own queue soon leaves. Nothing happens where that does not exist. */
+void stream_set_unsent_max(struct stream *stream, unsigned bytes);
 /* "10.0.0.7:41234", "unix", "memory" */
 const char *stream_peer(const struct stream *stream);
 

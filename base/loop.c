@@ -1,0 +1,752 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "base/list.h"
+#include "base/time.h"
+
+/*
+ * libevent waits for fds; timers are kept in a heap of our own, so that a virtual loop, which has
+ * no event base, shares all of the rest. The alarm, a timerfd, ends a wait when the first timer is
+ * due: libevent's own time-outs are either 4 ms coarse or cost a system call in every round.
+ */
+struct watch {
+	struct loop *loop;
+	struct event *read, *write;
+	loop_fd_fn *fn;
+	void *data;
+	int fd;
+	unsigned events;
+};
+
+struct task {
+	loop_fn *fn;
+	void *data;
+};
+
+struct child {
+	struct list link;
+	struct loop *loop;
+	pid_t pid;
+	int pid_fd;
+	loop_exit_fn *fn;
+	void *data;
+};
+
+struct loop_timer {
+	struct loop *loop;
+	loop_fn *fn;
+	void *data;
+	int64_t at_ns;
+	uint64_t order; /* equal times fire in the order they were set */
+	size_t slot;	/* in the heap, from 1; 0: not armed */
+};
+
+struct loop {
+	struct event_base *base; /* NULL: virtual */
+	int alarm_fd;
+	int64_t alarm_ns; /* what it is armed for; INT64_MAX: not */
+
+	int64_t now_ns, monotonic_ns;
+	bool in_round, stopped;
+	int64_t lag_ns;
+
+	struct watch **watches; /* by fd */
+	size_t watches_cap;
+
+	struct loop_timer **heap; /* [1..n_timers] */
+	size_t n_timers, heap_cap, n_timer_handles;
+	uint64_t timer_order;
+
+	struct task *tasks; /* a ring; cap is a power of two */
+	size_t tasks_head, n_tasks, tasks_cap, tasks_reserved;
+
+	loop_fn *round_fn;
+	void *round_data;
+
+	int signal_fd;
+	sigset_t signals;
+	struct {
+		loop_signal_fn *fn;
+		void *data;
+	} handlers[NSIG];
+
+	struct list children;
+	void *scratch;
+	size_t scratch_size;
+};
+
+/* ---- the clock and the round ---- */
+
+static void take_time(struct loop *loop)
+{
+	if (!loop->base)
+		return;
+	loop->now_ns = time_now_ns();
+	loop->monotonic_ns = time_monotonic_ns();
+}
+
+/* libevent calls nothing between its wait and the first callback, so each callback comes here. */
+static void round_begin(struct loop *loop)
+{
+	if (loop->in_round)
+		return;
+	loop->in_round = true;
+	take_time(loop);
+}
+
+int64_t loop_now_ns(const struct loop *loop)
+{
+	return loop->now_ns;
+}
+
+int64_t loop_monotonic_ns(const struct loop *loop)
+{
+	return loop->monotonic_ns;
+}
+
+int64_t loop_take_lag_ns(struct loop *loop)
+{
+	int64_t lag_ns = loop->lag_ns;
+
+	loop->lag_ns = 0;
+	return lag_ns;
+}
+
+void *loop_scratch(struct loop *loop, size_t size)
+{
+	void *bigger;
+
+	if (size <= loop->scratch_size)
+		return loop->scratch;
+	bigger = realloc(loop->scratch, size);
+	if (!bigger)
+		return NULL;
+	loop->scratch = bigger;
+	loop->scratch_size = size;
+	return bigger;
+}
+
+/* ---- life ---- */
+
+static struct loop *loop_alloc(void)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+
+	if (!loop)
+		return NULL;
+	loop->signal_fd = loop->alarm_fd = -EBADF;
+	loop->alarm_ns = INT64_MAX;
+	list_init(&loop->children);
+	(void)sigemptyset(&loop->signals);
+	return loop;
+}
+
+static void on_alarm(struct loop *loop, int fd, unsigned events, void *data)
+{
+	uint64_t times;
+
+	(void)events;
+	(void)data;
+	if (read(fd, &times, sizeof(times)) > 0)
+		loop->alarm_ns = INT64_MAX;
+}
+
+static int alarm_set(struct loop *loop, int64_t at_ns)
+{
+	struct itimerspec at = { .it_value = { at_ns / NS_PER_S, at_ns % NS_PER_S } };
+
+	if (timerfd_settime(loop->alarm_fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
+		return -errno;
+	loop->alarm_ns = at_ns;
+	return 0;
+}
+
+static struct event_base *base_new(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base = NULL;
+
+	if (!config)
+		return NULL;
+	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
+	    event_config_require_features(config, EV_FEATURE_O1) == 0)
+		base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+int loop_new(struct loop **ret, struct err *err)
+{
+	auto_loop struct loop *loop = loop_alloc();
+	int r;
+
+	if (!loop)
+		return err_set(err, -ENOMEM, "make event loop");
+	loop->base = base_new();
+	if (!loop->base)
+		return err_set(err, -ENOMEM, "make event base");
+	loop->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (loop->alarm_fd < 0)
+		return err_set(err, -errno, "make event loop's timer");
+	r = loop_watch(loop, loop->alarm_fd, LOOP_READ, on_alarm, NULL);
+	if (r < 0)
+		return err_set(err, r, "watch event loop's timer");
+	(void)signal(SIGPIPE, SIG_IGN);
+	take_time(loop);
+	*ret = take_ptr(&loop);
+	return 0;
+}
+
+int loop_new_virtual(int64_t start_ns, struct loop **ret, struct err *err)
+{
+	struct loop *loop = loop_alloc();
+
+	if (!loop)
+		return err_set(err, -ENOMEM, "make virtual loop");
+	loop->now_ns = loop->monotonic_ns = start_ns;
+	*ret = loop;
+	return 0;
+}
+
+static struct watch *watch_free(struct watch *watch)
+{
+	if (!watch)
+		return NULL;
+	if (watch->read)
+		event_free(watch->read);
+	if (watch->write)
+		event_free(watch->write);
+	free(watch);
+	return NULL;
+}
+
+static bool run_tasks(struct loop *loop);
+
+struct loop *loop_free(struct loop *loop)
+{
+	if (!loop)
+		return NULL;
+	/* Deferred work is often a last free(): let it happen, within reason. */
+	for (int i = 0; i < 64 && run_tasks(loop); i++)
+		;
+	list_for_each (node, next, &loop->children) {
+		struct child *child = list_entry(node, struct child, link);
+
+		loop_child_forget(loop, child->pid);
+	}
+	if (loop->signal_fd >= 0) {
+		loop_unwatch(loop, loop->signal_fd);
+		loop->signal_fd = fd_close(loop->signal_fd);
+	}
+	for (size_t i = 0; i < loop->watches_cap; i++)
+		(void)watch_free(loop->watches[i]);
+	free(loop->watches);
+	for (size_t i = 1; i <= loop->n_timers; i++)
+		loop->heap[i]->slot = 0;
+	free(loop->heap);
+	free(loop->tasks);
+	free(loop->scratch);
+	loop->alarm_fd = fd_close(loop->alarm_fd);
+	if (loop->base)
+		event_base_free(loop->base);
+	free(loop);
+	return NULL;
+}
+
+/* ---- fds ---- */
+
+static void on_fd(int fd, short what, void *data)
+{
+	struct watch *watch = data;
+	unsigned events = (what & EV_READ ? LOOP_READ : 0u) | (what & EV_WRITE ? LOOP_WRITE : 0u);
+
+	round_begin(watch->loop);
+	events &= watch->events; /* the other half's callback may have put this one to sleep */
+	if (events)
+		watch->fn(watch->loop, fd, events, watch->data);
+}
+
+static int watch_half(struct watch *watch, struct event **event, short what, bool on)
+{
+	if (!on) {
+		if (*event)
+			(void)event_del(*event);
+		return 0;
+	}
+	if (!*event)
+		*event = event_new(watch->loop->base, watch->fd, (short)(what | EV_PERSIST), on_fd,
+				   watch);
+	if (!*event)
+		return -ENOMEM;
+	errno = 0;
+	if (event_add(*event, NULL) < 0)
+		return errno ? -errno : -ENOMEM;
+	return 0;
+}
+
+static int watch_slot(struct loop *loop, int fd)
+{
+	size_t old = loop->watches_cap;
+	int r = array_grow(&loop->watches, &loop->watches_cap, (size_t)fd + 1,
+			   sizeof(struct watch *));
+
+	if (r == 0 && loop->watches_cap > old)
+		memset(loop->watches + old, 0, (loop->watches_cap - old) * sizeof(struct watch *));
+	return r;
+}
+
+int loop_watch(struct loop *loop, int fd, unsigned events, loop_fd_fn *fn, void *data)
+{
+	unsigned changed;
+	struct watch *watch;
+	int r;
+
+	assert(fd >= 0 && fn);
+	if (!loop->base)
+		return -ENOTSUP;
+	r = watch_slot(loop, fd);
+	if (r < 0)
+		return r;
+	watch = loop->watches[fd];
+	if (!watch) {
+		watch = calloc(1, sizeof(*watch));
+		if (!watch)
+			return -ENOMEM;
+		watch->loop = loop;
+		watch->fd = fd;
+		loop->watches[fd] = watch;
+	}
+	watch->fn = fn;
+	watch->data = data;
+	changed = watch->events ^ events;
+	if (changed & LOOP_READ)
+		r = watch_half(watch, &watch->read, EV_READ, events & LOOP_READ);
+	if (r == 0 && changed & LOOP_WRITE)
+		r = watch_half(watch, &watch->write, EV_WRITE, events & LOOP_WRITE);
+	if (r < 0) {
+		loop_unwatch(loop, fd);
+		return r;
+	}
+	watch->events = events;
+	return 0;
+}
+
+void loop_unwatch(struct loop *loop, int fd)
+{
+	if (fd < 0 || (size_t)fd >= loop->watches_cap)
+		return;
+	loop->watches[fd] = watch_free(loop->watches[fd]);
+}
+
+/* ---- timers: a binary heap, each timer knowing its slot ---- */
+
+static bool sooner(const struct loop_timer *a, const struct loop_timer *b)
+{
+	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
+}
+
+static void heap_put(struct loop *loop, size_t slot, struct loop_timer *timer)
+{
+	loop->heap[slot] = timer;
+	timer->slot = slot;
+}
+
+static void heap_settle(struct loop *loop, size_t slot, struct loop_timer *timer)
+{
+	while (slot > 1 && sooner(timer, loop->heap[slot / 2])) {
+		heap_put(loop, slot, loop->heap[slot / 2]);
+		slot /= 2;
+	}
+	for (;;) {
+		size_t child = slot * 2;
+
+		if (child > loop->n_timers)
+			break;
+		if (child < loop->n_timers && sooner(loop->heap[child + 1], loop->heap[child]))
+			child++;
+		if (!sooner(loop->heap[child], timer))
+			break;
+		heap_put(loop, slot, loop->heap[child]);
+		slot = child;
+	}
+	heap_put(loop, slot, timer);
+}
+
+static void heap_remove(struct loop *loop, struct loop_timer *timer)
+{
+	struct loop_timer *last = loop->heap[loop->n_timers--];
+	size_t slot = timer->slot;
+
+	timer->slot = 0;
+	if (last != timer)
+		heap_settle(loop, slot, last);
+}
+
+int loop_timer_new(struct loop *loop, loop_fn *fn, void *data, struct loop_timer **ret)
+{
+	struct loop_timer *timer = calloc(1, sizeof(*timer));
+
+	/* The place in the heap is taken here, so that arming never fails. */
+	if (!timer || array_grow(&loop->heap, &loop->heap_cap, loop->n_timer_handles + 2,
+				 sizeof(struct loop_timer *)) < 0) {
+		free(timer);
+		return -ENOMEM;
+	}
+	loop->n_timer_handles++;
+	timer->loop = loop;
+	timer->fn = fn;
+	timer->data = data;
+	*ret = timer;
+	return 0;
+}
+
+struct loop_timer *loop_timer_free(struct loop_timer *timer)
+{
+	if (!timer)
+		return NULL;
+	loop_timer_clear(timer);
+	timer->loop->n_timer_handles--;
+	free(timer);
+	return NULL;
+}
+
+void loop_timer_set_ns(struct loop_timer *timer, int64_t in_ns)
+{
+	struct loop *loop = timer->loop;
+
+	if (timer->slot)
+		heap_remove(loop, timer);
+	if (!loop->in_round)
+		take_time(loop);
+	timer->at_ns = loop->monotonic_ns + MAX(in_ns, 0);
+	timer->order = ++loop->timer_order;
+	loop->n_timers++;
+	heap_settle(loop, loop->n_timers, timer);
+}
+
+void loop_timer_set_ms(struct loop_timer *timer, int64_t in_ms)
+{
+	loop_timer_set_ns(timer, in_ms * NS_PER_MS);
+}
+
+void loop_timer_clear(struct loop_timer *timer)
+{
+	if (timer->slot)
+		heap_remove(timer->loop, timer);
+}
+
+bool loop_timer_armed(const struct loop_timer *timer)
+{
+	return timer->slot != 0;
+}
+
+/* Those that are due now; what they arm anew for "at once" waits for the next round. */
+static bool run_timers(struct loop *loop)
+{
+	uint64_t last_order = loop->timer_order;
+	bool any = false;
+
+	while (loop->n_timers && loop->heap[1]->at_ns <= loop->monotonic_ns &&
+	       loop->heap[1]->order <= last_order) {
+		struct loop_timer *timer = loop->heap[1];
+
+		heap_remove(loop, timer);
+		any = true;
+		timer->fn(loop, timer->data);
+	}
+	return any;
+}
+
+/* ---- deferred work ---- */
+
+static int tasks_grow(struct loop *loop, size_t need)
+{
+	size_t cap = loop->tasks_cap ? loop->tasks_cap : 64;
+	struct task *tasks;
+
+	if (need <= loop->tasks_cap)
+		return 0;
+	while (cap < need)
+		cap *= 2;
+	tasks = reallocarray(NULL, cap, sizeof(*tasks));
+	if (!tasks)
+		return -ENOMEM;
+	for (size_t i = 0; i < loop->n_tasks; i++)
+		tasks[i] = loop->tasks[(loop->tasks_head + i) & (loop->tasks_cap - 1)];
+	free(loop->tasks);
+	loop->tasks = tasks;
+	loop->tasks_cap = cap;
+	loop->tasks_head = 0;
+	return 0;
+}
+
+int loop_defer_reserve(struct loop *loop, size_t tasks)
+{
+	int r = tasks_grow(loop, loop->tasks_reserved + tasks + loop->n_tasks);
+
+	if (r == 0)
+		loop->tasks_reserved += tasks;
+	return r;
+}
+
+void loop_defer_unreserve(struct loop *loop, size_t tasks)
+{
+	assert(loop->tasks_reserved >= tasks);
+	loop->tasks_reserved -= tasks;
+}
+
+void loop_defer(struct loop *loop, loop_fn *fn, void *data)
+{
+	if (tasks_grow(loop, loop->n_tasks + 1) < 0) {
+		fn(loop, data);
+		return;
+	}
+	loop->tasks[(loop->tasks_head + loop->n_tasks++) & (loop->tasks_cap - 1)] =
+		(struct task){ fn, data };
+}
+
+/* What was deferred before this call; what it defers itself waits for the next one. */
+static bool run_tasks(struct loop *loop)
+{
+	size_t n = loop->n_tasks;
+
+	for (size_t i = 0; i < n; i++) {
+		struct task task = loop->tasks[loop->tasks_head];
+
+		loop->tasks_head = (loop->tasks_head + 1) & (loop->tasks_cap - 1);
+		loop->n_tasks--;
+		task.fn(loop, task.data);
+	}
+	return n > 0;
+}
+
+void loop_on_round(struct loop *loop, loop_fn *fn, void *data)
+{
+	loop->round_fn = fn;
+	loop->round_data = data;
+}
+
+/* ---- running ---- */
+
+static int64_t next_due_ns(const struct loop *loop)
+{
+	if (loop->n_tasks)
+		return loop->monotonic_ns;
+	return loop->n_timers ? loop->heap[1]->at_ns : INT64_MAX;
+}
+
+/* Wait for fds and run their callbacks, not past @until_ns. */
+static int wait_fds(struct loop *loop, int64_t until_ns)
+{
+	int flags = EVLOOP_ONCE;
+	int r;
+
+	/* The time of the last round is good enough to see that something is due already. */
+	if (until_ns <= loop->monotonic_ns) {
+		flags = EVLOOP_NONBLOCK;
+	} else if (until_ns < loop->alarm_ns) {
+		r = alarm_set(loop, until_ns);
+		if (r < 0)
+			return r;
+	}
+	return event_base_loop(loop->base, flags) < 0 ? -EIO : 0;
+}
+
+/* The second half of a round. Returns whether anything happened in it. */
+static bool round_end(struct loop *loop, bool any)
+{
+	int64_t began_ns = loop->monotonic_ns;
+
+	loop->in_round = true;
+	any |= run_timers(loop);
+	any |= run_tasks(loop);
+	if (any && loop->round_fn) {
+		loop->round_fn(loop, loop->round_data);
+		(void)run_tasks(loop);
+	}
+	loop->in_round = false;
+	if (loop->base && any)
+		loop->lag_ns = MAX(loop->lag_ns, time_monotonic_ns() - began_ns);
+	return any;
+}
+
+static int step_real(struct loop *loop, int timeout_ms)
+{
+	int64_t until_ns = next_due_ns(loop);
+	bool any;
+	int r;
+
+	if (timeout_ms >= 0) {
+		if (timeout_ms)
+			take_time(loop);
+		until_ns = MIN(until_ns, loop->monotonic_ns + timeout_ms * NS_PER_MS);
+	}
+	r = wait_fds(loop, until_ns);
+	if (r < 0)
+		return r;
+	any = loop->in_round;
+	if (!any)
+		take_time(loop);
+	return round_end(loop, any);
+}
+
+static int step_virtual(struct loop *loop, int64_t until_ns)
+{
+	int64_t due_ns = next_due_ns(loop);
+
+	if (due_ns > until_ns || due_ns == INT64_MAX)
+		return 0;
+	if (due_ns > loop->monotonic_ns)
+		loop->now_ns = loop->monotonic_ns = due_ns;
+	return round_end(loop, false);
+}
+
+int loop_step(struct loop *loop, int timeout_ms)
+{
+	if (loop->base)
+		return step_real(loop, timeout_ms);
+	return step_virtual(loop, timeout_ms < 0 ? INT64_MAX
+						 : loop->monotonic_ns + timeout_ms * NS_PER_MS);
+}
+
+int loop_run(struct loop *loop, struct err *err)
+{
+	int r = 0;
+
+	loop->stopped = false;
+	while (!loop->stopped) {
+		r = loop_step(loop, -1);
+		if (r < 0)
+			return err_set(err, r, "event loop");
+		if (r == 0 && !loop->base)
+			break;
+	}
+	return 0;
+}
+
+int loop_run_until(struct loop *loop, int64_t until_ns)
+{
+	assert(!loop->base);
+	loop->stopped = false;
+	while (!loop->stopped && step_virtual(loop, until_ns) > 0)
+		;
+	if (!loop->stopped && until_ns > loop->monotonic_ns)
+		loop->now_ns = loop->monotonic_ns = until_ns;
+	return 0;
+}
+
+void loop_stop(struct loop *loop)
+{
+	loop->stopped = true;
+}
+
+/* ---- signals ---- */
+
+static void on_signals(struct loop *loop, int fd, unsigned events, void *data)
+{
+	struct signalfd_siginfo info;
+
+	(void)events;
+	(void)data;
+	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return; /* level-triggered: it comes again if there is one */
+	if (info.ssi_signo < NSIG && loop->handlers[info.ssi_signo].fn)
+		loop->handlers[info.ssi_signo].fn(loop, (int)info.ssi_signo,
+						  loop->handlers[info.ssi_signo].data);
+}
+
+int loop_signal(struct loop *loop, int signo, loop_signal_fn *fn, void *data)
+{
+	sigset_t signals = loop->signals;
+	int fd, r;
+
+	assert(signo > 0 && signo < NSIG && fn);
+	if (!loop->base)
+		return -ENOTSUP;
+	(void)sigaddset(&signals, signo);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+		return -errno;
+	fd = signalfd(loop->signal_fd >= 0 ? loop->signal_fd : -1, &signals,
+		      SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (loop->signal_fd < 0) {
+		r = loop_watch(loop, fd, LOOP_READ, on_signals, NULL);
+		if (r < 0) {
+			(void)fd_close(fd);
+			return r;
+		}
+		loop->signal_fd = fd;
+	}
+	loop->signals = signals;
+	loop->handlers[signo].fn = fn;
+	loop->handlers[signo].data = data;
+	return 0;
+}
+
+/* ---- children ---- */
+
+static void child_end(struct child *child)
+{
+	list_remove(&child->link);
+	loop_unwatch(child->loop, child->pid_fd);
+	child->pid_fd = fd_close(child->pid_fd);
+	free(child);
+}
+
+static void on_child(struct loop *loop, int fd, unsigned events, void *data)
+{
+	struct child *child = data;
+	siginfo_t info = { 0 };
+	int r = waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
+	loop_exit_fn *fn = child->fn;
+	void *fn_data = child->data;
+	pid_t pid = child->pid;
+
+	(void)events;
+	if (r == 0 && info.si_pid == 0)
+		return;
+	child_end(child);
+	fn(loop, pid, r < 0 ? 0 : info.si_code, r < 0 ? -errno : info.si_status, fn_data);
+}
+
+int loop_child(struct loop *loop, pid_t pid, int pid_fd, loop_exit_fn *fn, void *data)
+{
+	struct child *child = calloc(1, sizeof(*child));
+	int r;
+
+	if (!child) {
+		(void)fd_close(pid_fd);
+		return -ENOMEM;
+	}
+	*child = (struct child){
+		.loop = loop, .pid = pid, .pid_fd = pid_fd, .fn = fn, .data = data
+	};
+	list_append(&loop->children, &child->link);
+	r = loop_watch(loop, pid_fd, LOOP_READ, on_child, child);
+	if (r < 0)
+		child_end(child);
+	return r;
+}
+
+void loop_child_forget(struct loop *loop, pid_t pid)
+{
+	list_for_each (node, next, &loop->children) {
+		struct child *child = list_entry(node, struct child, link);
+
+		if (child->pid == pid) {
+			child_end(child);
+			return;
+		}
+	}
+}
