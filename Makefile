@@ -69,6 +69,8 @@ endef
 $(foreach r,$(ROOMS),$(eval $(call room_archive,$(r))))
 archives = $(foreach r,$(1),$(B)/$(call slug,$(r)).a)
 
+archives: $(call archives,$(ROOMS))
+
 # ---- programs
 SHALLOP_ROOMS := orchestrator orchestrator/agent orchestrator/server orchestrator/wire \
 		 orchestrator/core orchestrator/schema netns image runtime base

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs that run in the foreground (server, agent, keep), and the small ones. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "netns/netns.h"
+#include "orchestrator/agent/agent.h"
+#include "orchestrator/keeper.h"
+#include "orchestrator/server/server.h"
+#include "orchestrator/verbs.h"
+
+/* Root, directories, the role's lock (held until the process ends), the address. */
+static int role_begin(struct instance *in, enum role role, struct err *err)
+{
+	int r = 0;
+
+	if (geteuid() != 0)
+		return err_say(err, -EPERM,
+			       "`shallop %s` needs root: run it with sudo or from systemd",
+			       role_name(role));
+	if (!*in->address)
+		r = netns_node_address(in->address, err);
+	if (r == 0 && role != ROLE_KEEPER)
+		r = instance_save(in, err);
+	if (r < 0)
+		return r;
+	r = path_mkdirs(in->run_dir, 0755, err);
+	return r < 0 ? r : instance_lock(in, role, err);
+}
+
+static int role_end(const struct err *err, int r)
+{
+	if (r >= 0)
+		return EXIT_DONE;
+	log_error("%s", err->text);
+	return EXIT_FAILED;
+}
+
+int verb_server(struct verb_options *options, int argc, char **argv)
+{
+	struct instance *in = &options->instance;
+	struct server_options server;
+	struct err err = { 0 };
+	int r;
+
+	(void)argv;
+	if (argc > 0)
+		return EXIT_USAGE;
+	r = role_begin(in, ROLE_SERVER, &err);
+	if (r < 0)
+		return role_end(&err, r);
+	server_options_of(in, &server);
+	return role_end(&err, server_run(&server, &err));
+}
+
+/* bin/shallop-shim beside this program. */
+static int shim_path(char *path, size_t size, struct err *err)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - 32);
+	char *slash;
+
+	if (n < 0)
+		return err_set(err, -errno, "find this program's path");
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	(void)snprintf(slash ? slash + 1 : path, 32, "shallop-shim");
+	if (access(path, X_OK) < 0)
+		return err_set(err, -errno, "%s", path);
+	return 0;
+}
+
+int verb_agent(struct verb_options *options, int argc, char **argv)
+{
+	struct instance *in = &options->instance;
+	char shim[PATH_MAX];
+	struct err err = { 0 };
+	int r;
+
+	(void)argv;
+	if (argc > 0)
+		return EXIT_USAGE;
+	r = role_begin(in, ROLE_AGENT, &err);
+	if (r >= 0)
+		r = shim_path(shim, sizeof(shim), &err);
+	if (r < 0)
+		return role_end(&err, r);
+	struct agent_options agent = {
+		.data_dir = in->data_dir,
+		.run_dir = in->run_dir,
+		.instance = in->id,
+		.node_name = in->node_name,
+		.address = in->address,
+		.server_host = in->address,
+		.server_port = (unsigned)in->node_port,
+		.cluster_cidr = in->pod_cidr,
+		.service_cidr = in->service_cidr,
+		.cluster_domain = in->cluster_domain,
+		.shim_path = shim,
+	};
+	return role_end(&err, agent_run(&agent, &err));
+}
+
+int verb_keep(struct verb_options *options, int argc, char **argv)
+{
+	struct err err = { 0 };
+	int r;
+
+	(void)argv;
+	if (argc > 0)
+		return EXIT_USAGE;
+	r = role_begin(&options->instance, ROLE_KEEPER, &err);
+	if (r >= 0)
+		r = keeper_run(&options->instance, &err);
+	return role_end(&err, r);
+}
+
+void server_options_of(const struct instance *in, struct server_options *ret)
+{
+	*ret = (struct server_options){
+		.data_dir = in->data_dir,
+		.run_dir = in->run_dir,
+		.instance = in->id,
+		.address = in->address,
+		.port = (unsigned)in->port,
+		.node_port = (unsigned)in->node_port,
+		.cluster_domain = in->cluster_domain,
+		.service_cidr = in->service_cidr,
+		.pod_cidr = in->pod_cidr,
+	};
+}
+
+int verb_kubeconfig(struct verb_options *options, int argc, char **argv)
+{
+	auto_buf struct buf text = BUF_INIT(65536);
+	char path[PATH_MAX];
+	struct err err = { 0 };
+	int r;
+
+	(void)argv;
+	if (argc > 0)
+		return EXIT_USAGE;
+	instance_data_path(&options->instance, "kubeconfig", path, sizeof(path));
+	r = fd_read_file(path, &text, &err);
+	if (r < 0)
+		return verb_fail(&err, "SH008", NULL);
+	return fwrite(text.data, 1, text.len, stdout) == text.len ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* bin/kubectl beside this program, with this instance's kubeconfig unless the caller has one. */
+int verb_kubectl(struct verb_options *options, int argc, char **argv)
+{
+	char path[PATH_MAX], config[PATH_MAX], **args;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	char *slash;
+
+	if (n < 0)
+		return EXIT_FAILED;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	(void)snprintf(slash ? slash + 1 : path, 32, "kubectl");
+	instance_data_path(&options->instance, "kubeconfig", config, sizeof(config));
+	if (access(config, R_OK) == 0)
+		(void)setenv("KUBECONFIG", config, 0);
+	args = calloc((size_t)argc + 2, sizeof(*args));
+	if (!args)
+		return EXIT_FAILED;
+	args[0] = path;
+	if (argc)
+		memcpy(args + 1, argv, (size_t)argc * sizeof(*args));
+	(void)execv(path, args);
+	(void)fprintf(stderr, "shallop: run %s: %s\n", path, strerror(errno));
+	free(args);
+	return EXIT_FAILED;
+}
+
+int verb_version(struct verb_options *options, int argc, char **argv)
+{
+	(void)options;
+	(void)argv;
+	if (argc > 0)
+		return EXIT_USAGE;
+	(void)printf("shallop %s (Kubernetes API v1.37)\n", SHALLOP_VERSION);
+	return EXIT_DONE;
+}
