@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A container's root: overlayfs mounted through the mount API, so that it belongs to no namespace
+ * and no path until the container takes it.
+ *
+ * Layers are handed over as fds where the kernel takes them (6.13), else as /proc/self/fd/N, which
+ * is short whatever the store's path is: "lowerdir+" one by one (6.7), else one "lowerdir" string,
+ * which mount(2) bounds at a page: 127 layers fit. The upper directory is "volatile" where the
+ * kernel has it (5.10): its content ends with the container, so nothing of it needs to be synced
+ * when it is unmounted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/crypt.h"
+#include "base/fd.h"
+#include "base/path.h"
+#include "image/image_config.h"
+#include "image/image_roots.h"
+#include "image/image_store.h"
+#include "image/limits.h"
+
+#define DIR_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* What goes into the mount, opened. */
+struct rootfs {
+	int dir_fd;			  /* the container's: upper and work */
+	int upper_fd, work_fd;		  /* -EBADF: read-only */
+	int layers[IMAGE_LAYERS_MAX + 1]; /* topmost first */
+	size_t n_layers;
+	bool made_upper, made_work, registered;
+	bool done;
+};
+
+static inline void own_rootfs_done(struct rootfs *root)
+{
+	for (size_t i = 0; i < root->n_layers; i++)
+		(void)fd_close(root->layers[i]);
+	(void)fd_close(root->upper_fd);
+	(void)fd_close(root->work_fd);
+	if (!root->done && root->made_upper)
+		(void)path_remove_tree_at(root->dir_fd, "upper", NULL);
+	if (!root->done && root->made_work)
+		(void)path_remove_tree_at(root->dir_fd, "work", NULL);
+	(void)fd_close(root->dir_fd);
+}
+
+/* ---- directories ---- */
+
+static int open_layers(struct image_store *store, const struct image *image, bool read_only,
+		       struct rootfs *root, struct err *err)
+{
+	const struct image_shared *shared = image_shared_of(image);
+	size_t n = 0;
+
+	while (shared->chain_ids[n])
+		n++;
+	for (size_t i = n; i > 0; i--) {
+		int fd = openat(store->layers_fd, digest_hex(shared->chain_ids[i - 1]), DIR_FLAGS);
+
+		if (fd < 0)
+			return err_set(err, -errno, "layer %zu of %zu (%s) is not unpacked", i, n,
+				       image->layers[i - 1]);
+		root->layers[root->n_layers++] = fd;
+	}
+	/* overlayfs wants one layer below an upper, two without; an empty one makes it up. */
+	if (n + !read_only < 2) {
+		int fd = openat(store->dir_fd, "empty", DIR_FLAGS);
+
+		if (fd < 0)
+			return err_set(err, -errno, "open %s/empty", store->dir);
+		root->layers[root->n_layers++] = fd;
+	}
+	return 0;
+}
+
+static int make_dir(struct rootfs *root, const char *name, bool *made, int *ret_fd, struct err *err)
+{
+	if (mkdirat(root->dir_fd, name, 0700) < 0)
+		return err_set(err, -errno, "make directory %s", name);
+	*made = true;
+	*ret_fd = openat(root->dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return *ret_fd < 0 ? err_set(err, -errno, "open directory %s", name) : 0;
+}
+
+/* The merged root looks as its topmost directory does, so upper takes the image's looks on. */
+static int make_upper(struct rootfs *root, struct err *err)
+{
+	struct stat st;
+	int r = make_dir(root, "upper", &root->made_upper, &root->upper_fd, err);
+
+	if (r == 0)
+		r = make_dir(root, "work", &root->made_work, &root->work_fd, err);
+	if (r < 0)
+		return r;
+	if (fstat(root->layers[0], &st) < 0 || fchown(root->upper_fd, st.st_uid, st.st_gid) < 0 ||
+	    fchmod(root->upper_fd, st.st_mode & 07777) < 0)
+		return err_set(err, -errno, "set attributes of upper");
+	return 0;
+}
+
+/* ---- the mount ---- */
+
+static int set_layer(int fs_fd, const char *key, int dir_fd)
+{
+	char path[PATH_FD_MAX];
+
+	if (fsconfig(fs_fd, FSCONFIG_SET_FD, key, NULL, dir_fd) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	return fsconfig(fs_fd, FSCONFIG_SET_STRING, key, path_of_fd(dir_fd, path), 0) < 0 ? -errno
+											  : 0;
+}
+
+static int configure(int fs_fd, const struct rootfs *root)
+{
+	int r = 0;
+
+	if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", "overlay", 0) < 0)
+		return -errno;
+	for (size_t i = 0; r == 0 && i < root->n_layers; i++)
+		r = set_layer(fs_fd, "lowerdir+", root->layers[i]);
+	if (r == 0 && root->upper_fd >= 0) {
+		r = set_layer(fs_fd, "upperdir", root->upper_fd);
+		if (r == 0)
+			r = set_layer(fs_fd, "workdir", root->work_fd);
+		(void)fsconfig(fs_fd, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
+	}
+	if (r == 0 && fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		r = -errno;
+	return r;
+}
+
+static int mount_by_fds(const struct rootfs *root)
+{
+	auto_close int fs_fd = fsopen("overlay", FSOPEN_CLOEXEC);
+	int r, fd;
+
+	if (fs_fd < 0)
+		return -errno;
+	r = configure(fs_fd, root);
+	if (r < 0)
+		return r;
+	fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, root->upper_fd < 0 ? MOUNT_ATTR_RDONLY : 0);
+	return fd < 0 ? -errno : fd;
+}
+
+static int options_text(const struct rootfs *root, const char *extra, struct buf *text)
+{
+	char path[PATH_FD_MAX];
+
+	(void)buf_puts(text, "lowerdir=");
+	for (size_t i = 0; i < root->n_layers; i++)
+		(void)buf_printf(text, "%s%s", i ? ":" : "", path_of_fd(root->layers[i], path));
+	if (root->upper_fd >= 0) {
+		(void)buf_printf(text, ",upperdir=%s", path_of_fd(root->upper_fd, path));
+		(void)buf_printf(text, ",workdir=%s%s", path_of_fd(root->work_fd, path), extra);
+	}
+	return buf_error(text);
+}
+
+/*
+ * Kernels before 6.7: mount(2) onto the container's own directory, take a detached copy, unmount.
+ * (By its name: /proc/self/fd/N would lead below what is mounted there.)
+ */
+static int mount_by_text(const struct rootfs *root, const char *dir)
+{
+	static const char *const extras[] = { ",volatile", "" };
+	int r = -EINVAL;
+
+	for (size_t i = 0; r == -EINVAL && i < ARRAY_LEN(extras); i++) {
+		auto_buf struct buf text = BUF_INIT(4095);
+
+		r = options_text(root, extras[i], &text);
+		if (r == 0 && mount("overlay", dir, "overlay", root->upper_fd < 0 ? MS_RDONLY : 0,
+				    buf_str(&text)) < 0)
+			r = -errno;
+	}
+	if (r < 0)
+		return r;
+	r = open_tree(AT_FDCWD, dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (r < 0)
+		r = -errno;
+	(void)umount2(dir, MNT_DETACH);
+	return r;
+}
+
+static int mount_root(const struct rootfs *root, const char *dir, struct err *err)
+{
+	int fd = mount_by_fds(root);
+
+	if (fd == -EINVAL || fd == -ENOSYS)
+		fd = mount_by_text(root, dir);
+	if (fd == -ENODEV)
+		return err_say(err, fd,
+			       "the kernel has no overlayfs: load its module (modprobe overlay)");
+	return fd < 0 ? err_set(err, fd, "mount overlay") : fd;
+}
+
+int image_rootfs_open(struct image_store *store, const struct image *image, const char *dir,
+		      bool read_only, struct err *err)
+{
+	OWN(rootfs) struct rootfs root = { .upper_fd = -EBADF, .work_fd = -EBADF };
+	int r, fd;
+
+	root.dir_fd = open(dir, DIR_FLAGS);
+	if (root.dir_fd < 0)
+		return err_set(err, -errno, "root of image %s: open %s", image->id, dir);
+	/* Registered first: from here on a cleaner leaves the layers alone. */
+	r = image_roots_add(store, dir, image->manifest);
+	if (r < 0)
+		return err_set(err, r, "root of image %s: register %s", image->id, dir);
+	r = open_layers(store, image, read_only, &root, err);
+	if (r == 0 && !read_only)
+		r = make_upper(&root, err);
+	fd = r < 0 ? r : mount_root(&root, dir, err);
+	root.done = fd >= 0;
+	if (fd < 0) {
+		image_roots_remove(store, dir);
+		return err_prefix(err, fd, "root of image %s below %s", image->id, dir);
+	}
+	return fd;
+}
+
+int image_rootfs_remove(struct image_store *store, const char *dir, struct err *err)
+{
+	static const char *const parts[] = { "upper", "work" };
+	auto_close int dir_fd = open(dir, DIR_FLAGS);
+	int r = 0;
+
+	if (dir_fd < 0 && errno != ENOENT)
+		return err_set(err, -errno, "remove root %s", dir);
+	for (size_t i = 0; r == 0 && dir_fd >= 0 && i < ARRAY_LEN(parts); i++)
+		r = path_remove_tree_at(dir_fd, parts[i], err);
+	if (r < 0)
+		return err_prefix(err, r, "remove root %s", dir);
+	image_roots_remove(store, dir);
+	return 0;
+}
