@@ -34,6 +34,7 @@ LIBS_netns   = $(or $(call pc,libmnl),-lmnl)
 LIBS_store   = $(or $(call pc,sqlite3),-lsqlite3)
 LIBS_all     = $(LIBS_store) $(LIBS_image) $(LIBS_netns) $(LIBS_runtime) $(LIBS_yaml) $(LIBS_net) $(LIBS_json) -lresolv
 
+comma  := ,
 WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	  -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral -Wno-format-truncation
 HARDEN := -fPIE -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fno-strict-aliasing
@@ -41,7 +42,6 @@ CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(HARDEN) -I. $(PKGS_CFLAGS) \
 	  -DSHALLOP_VERSION='"$(VERSION)"' -MMD -MP \
 	  $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) \
 	  $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(EXTRA_CFLAGS)
-comma  := ,
 LDFLAGS := $(if $(STATIC),-static-pie,-pie) -Wl,-z,relro,-z,now -Wl,--as-needed \
 	  $(if $(SAN),-fsanitize=address$(comma)undefined) $(EXTRA_LDFLAGS)
 
