@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the commands share. A command is a function in a file of its own, named by a row in commands.c;
+ * it returns the exit code. Errors go to stderr as the real kubectl words them.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/json.h"
+#include "ctl/cli.h"
+#include "ctl/kubeconfig.h"
+
+/* "error: SENTENCE" and exit code 1. */
+int command_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* The kubeconfig and target that the global flags choose. */
+int command_kubeconfig(const struct cli *cli, struct kubeconfig *ret, struct err *err);
+int command_target(const struct cli *cli, const struct kubeconfig *config,
+		   struct kubeconfig_target *ret, struct err *err);
+
+/* Write all of @buf to stdout; a reader that went away ends the program quietly. */
+int command_print(const struct buf *buf);
+
+/* config.c */
+int command_config_view(struct cli *cli);
+int command_config_get_contexts(struct cli *cli);
+int command_config_current_context(struct cli *cli);
+int command_config_use_context(struct cli *cli);
+int command_config_set_context(struct cli *cli);
+int command_config_set_cluster(struct cli *cli);
+int command_config_set_credentials(struct cli *cli);
+int command_config_rename_context(struct cli *cli);
+int command_config_delete_context(struct cli *cli);
+int command_config_delete_cluster(struct cli *cli);
+int command_config_delete_user(struct cli *cli);
+int command_config_get_clusters(struct cli *cli);
+int command_config_get_users(struct cli *cli);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every command and flag that kubectl 1.37 has and we carry out: name, shorthand, type, default, and the
+ * value of a flag that is given without one.
+ */
+#include "ctl/command.h"
+
+const struct cli_flag cli_global_flags[] = {
+	{ "as", 0, CLI_STRING, "", NULL },
+	{ "as-group", 0, CLI_ARRAY, "", NULL },
+	{ "as-uid", 0, CLI_STRING, "", NULL },
+	{ "as-user-extra", 0, CLI_ARRAY, "", NULL },
+	{ "cache-dir", 0, CLI_STRING, "$HOME/.kube/cache", NULL },
+	{ "certificate-authority", 0, CLI_STRING, "", NULL },
+	{ "client-certificate", 0, CLI_STRING, "", NULL },
+	{ "client-key", 0, CLI_STRING, "", NULL },
+	{ "cluster", 0, CLI_STRING, "", NULL },
+	{ "context", 0, CLI_STRING, "", NULL },
+	{ "disable-compression", 0, CLI_BOOL, "false", "true" },
+	{ "insecure-skip-tls-verify", 0, CLI_BOOL, "false", "true" },
+	{ "kubeconfig", 0, CLI_STRING, "", NULL },
+	{ "kuberc", 0, CLI_STRING, "", NULL },
+	{ "log-flush-frequency", 0, CLI_DURATION, "5s", NULL },
+	{ "match-server-version", 0, CLI_BOOL, "false", "true" },
+	{ "namespace", 'n', CLI_STRING, "", NULL },
+	{ "password", 0, CLI_STRING, "", NULL },
+	{ "profile", 0, CLI_STRING, "none", NULL },
+	{ "profile-output", 0, CLI_STRING, "profile.pprof", NULL },
+	{ "proxy-url", 0, CLI_STRING, "", NULL },
+	{ "request-timeout", 0, CLI_STRING, "0", NULL },
+	{ "server", 's', CLI_STRING, "", NULL },
+	{ "tls-server-name", 0, CLI_STRING, "", NULL },
+	{ "token", 0, CLI_STRING, "", NULL },
+	{ "user", 0, CLI_STRING, "", NULL },
+	{ "username", 0, CLI_STRING, "", NULL },
+	{ "v", 'v', CLI_STRING, "0", NULL },
+	{ "vmodule", 0, CLI_STRING, "", NULL },
+	{ "warnings-as-errors", 0, CLI_BOOL, "false", "true" },
+};
+const size_t cli_n_global_flags = ARRAY_LEN(cli_global_flags);
+
+static const struct cli_flag flags_config_view[] = {
+	{ "allow-missing-template-keys", 0, CLI_BOOL, "true", "true" },
+	{ "flatten", 0, CLI_BOOL, "false", "true" },
+	{ "merge", 0, CLI_BOOL, "true", "true" },
+	{ "minify", 0, CLI_BOOL, "false", "true" },
+	{ "output", 'o', CLI_STRING, "yaml", NULL },
+	{ "raw", 0, CLI_BOOL, "false", "true" },
+	{ "show-managed-fields", 0, CLI_BOOL, "false", "true" },
+	{ "template", 0, CLI_STRING, "", NULL },
+};
+static const struct cli_flag flags_config_get_contexts[] = {
+	{ "no-headers", 0, CLI_BOOL, "false", "true" },
+	{ "output", 'o', CLI_STRING, "", NULL },
+};
+static const struct cli_flag flags_config_set_context[] = {
+	{ "cluster", 0, CLI_STRING, "", NULL },
+	{ "current", 0, CLI_BOOL, "false", "true" },
+	{ "namespace", 'n', CLI_STRING, "", NULL },
+	{ "user", 0, CLI_STRING, "", NULL },
+};
+static const struct cli_flag flags_config_set_cluster[] = {
+	{ "certificate-authority", 0, CLI_STRING, "", NULL },
+	{ "embed-certs", 0, CLI_BOOL, "false", "true" },
+	{ "insecure-skip-tls-verify", 0, CLI_BOOL, "false", "true" },
+	{ "proxy-url", 0, CLI_STRING, "", NULL },
+	{ "server", 0, CLI_STRING, "", NULL },
+	{ "tls-server-name", 0, CLI_STRING, "", NULL },
+};
+static const struct cli_flag flags_config_set_credentials[] = {
+	{ "auth-provider", 0, CLI_STRING, "", NULL },
+	{ "auth-provider-arg", 0, CLI_LIST, "", NULL },
+	{ "client-certificate", 0, CLI_STRING, "", NULL },
+	{ "client-key", 0, CLI_STRING, "", NULL },
+	{ "embed-certs", 0, CLI_BOOL, "false", "true" },
+	{ "exec-api-version", 0, CLI_STRING, "", NULL },
+	{ "exec-arg", 0, CLI_LIST, "", NULL },
+	{ "exec-command", 0, CLI_STRING, "", NULL },
+	{ "exec-env", 0, CLI_ARRAY, "", NULL },
+	{ "exec-interactive-mode", 0, CLI_STRING, "", NULL },
+	{ "exec-provide-cluster-info", 0, CLI_BOOL, "false", "true" },
+	{ "password", 0, CLI_STRING, "", NULL },
+	{ "token", 0, CLI_STRING, "", NULL },
+	{ "username", 0, CLI_STRING, "", NULL },
+};
+
+#define FLAGS(table) (table), ARRAY_LEN(table)
+
+const struct cli_command cli_commands[] = {
+	{ "config", NULL, "SUBCOMMAND", "Modify kubeconfig files", NULL, NULL, 0 },
+	{ "config view", NULL, "",
+	  "Display merged kubeconfig settings or a specified kubeconfig file", command_config_view,
+	  FLAGS(flags_config_view) },
+	{ "config get-contexts", NULL, "[(-o|--output=)name)]", "Describe one or many contexts",
+	  command_config_get_contexts, FLAGS(flags_config_get_contexts) },
+	{ "config current-context", NULL, "", "Display the current-context",
+	  command_config_current_context, NULL, 0 },
+	{ "config use-context", "use", "CONTEXT_NAME",
+	  "Set the current-context in a kubeconfig file", command_config_use_context, NULL, 0 },
+	{ "config set-context", NULL,
+	  "[NAME | --current] [--cluster=cluster_nickname] [--user=user_nickname] "
+	  "[--namespace=namespace]",
+	  "Set a context entry in kubeconfig", command_config_set_context,
+	  FLAGS(flags_config_set_context) },
+	{ "config set-cluster", NULL,
+	  "NAME [--server=server] [--certificate-authority=path/to/certificate/authority] "
+	  "[--insecure-skip-tls-verify=true] [--tls-server-name=example.com]",
+	  "Set a cluster entry in kubeconfig", command_config_set_cluster,
+	  FLAGS(flags_config_set_cluster) },
+	{ "config set-credentials", NULL,
+	  "NAME [--client-certificate=path/to/certfile] [--client-key=path/to/keyfile] "
+	  "[--token=bearer_token] [--username=basic_user] [--password=basic_password] "
+	  "[--auth-provider=provider_name] [--auth-provider-arg=key=value] "
+	  "[--exec-command=exec_command] [--exec-api-version=exec_api_version] [--exec-arg=arg] "
+	  "[--exec-env=key=value]",
+	  "Set a user entry in kubeconfig", command_config_set_credentials,
+	  FLAGS(flags_config_set_credentials) },
+	{ "config rename-context", NULL, "CONTEXT_NAME NEW_NAME",
+	  "Rename a context from the kubeconfig file", command_config_rename_context, NULL, 0 },
+	{ "config delete-context", NULL, "NAME", "Delete the specified context from the kubeconfig",
+	  command_config_delete_context, NULL, 0 },
+	{ "config delete-cluster", NULL, "NAME", "Delete the specified cluster from the kubeconfig",
+	  command_config_delete_cluster, NULL, 0 },
+	{ "config delete-user", NULL, "NAME", "Delete the specified user from the kubeconfig",
+	  command_config_delete_user, NULL, 0 },
+	{ "config get-clusters", NULL, "", "Display clusters defined in the kubeconfig",
+	  command_config_get_clusters, NULL, 0 },
+	{ "config get-users", NULL, "", "Display users defined in the kubeconfig",
+	  command_config_get_users, NULL, 0 },
+};
+const size_t cli_n_commands = ARRAY_LEN(cli_commands);

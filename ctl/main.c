@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kubectl, in C. The table in commands.c says what it can do. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/command.h"
+
+int main(int argc, char **argv)
+{
+	struct err err = { 0 };
+	struct cli cli;
+	int r;
+
+	(void)signal(SIGPIPE,
+		     SIG_IGN); /* a reader that goes away is an error of write(2), not our death */
+	r = cli_parse(argc, argv, &cli, &err);
+	if (r < 0)
+		return command_fail("%s", err.text);
+	if (r > 0)
+		return 0;
+	r = cli.command->run(&cli);
+	cli_done(&cli);
+	if (fflush(stdout) != 0 && r == 0)
+		r = 1;
+	return r;
+}
