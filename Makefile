@@ -166,6 +166,15 @@ deps:
 		rpm -q $(DNF_DEPS) >/dev/null 2>&1 || dnf install -y -q $(DNF_DEPS); \
 	else echo "deps: neither apt-get nor dnf is here; install: $(APT_DEPS)" >&2; exit 1; fi
 
+# ---- images for tests and for the first Pod, made from the distribution's packages
+FIXTURES := $(addprefix build/images/,nginx.tar busybox.tar probe.tar)
+fixtures: $(FIXTURES)
+build/images/probe: rootfs-fixtures/probe.c
+	@mkdir -p $(@D)
+	$(Q)$(firstword $(CC)) -std=gnu11 -D_GNU_SOURCE -Os $(WARN) -static -s -o $@ $<
+build/images/%.tar: rootfs-fixtures/build.py build/images/probe
+	$(Q)python3 $< build/images build/images/probe $*
+
 # ---- black-box tests
 build/k8s/kubectl: tests/k8s/go.mod tests/k8s/build.sh
 	$(Q)tests/k8s/build.sh build/k8s
