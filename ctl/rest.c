@@ -267,7 +267,7 @@ static int connect_client(struct rest *rest, struct http_client **ret, struct er
 	struct stream *stream;
 	struct tls *tls = NULL;
 	char host[300];
-	socklen_t len;
+	socklen_t len = 0;
 	int r;
 
 	r = resolve(rest, &addr, &len, err);
