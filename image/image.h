@@ -109,8 +109,13 @@ int image_remove(struct image_store *store, const char *name, struct err *err);
  */
 int image_collect(struct image_store *store, const char *const *in_use, uint64_t *ret_freed_bytes,
 		  struct err *err);
-/* Check every blob that a name reaches against its digest and unpack layers that are missing. */
-int image_repair(struct image_store *store, struct err *err);
+/*
+ * Check every blob that a name reaches against its digest and unpack layers that are missing. Each
+ * thing that could not be made good is told as a sentence, with the image's name. Returns how many
+ * there were.
+ */
+typedef void image_problem_fn(const char *image, const char *sentence, void *data);
+int image_repair(struct image_store *store, image_problem_fn *problem, void *data, struct err *err);
 
 /* ---- a container's root ---- */
 /*

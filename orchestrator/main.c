@@ -56,6 +56,10 @@ static const struct flag down_flags[] = {
 	INT_FLAG("grace", "SECONDS", grace_s, 0, 3600,
 		 "for pods to end by themselves (default 10)"),
 };
+static const struct flag image_flags[] = {
+	TEXT_FLAG("name", "NAME", image_name, "import: give the image this name as well"),
+	TEXT_FLAG("output", "json", output, "list: as JSON"),
+};
 
 struct verb {
 	const char *name, *arguments, *summary; /* summary NULL: not listed */
@@ -110,6 +114,8 @@ static const struct verb verbs[] = {
 	  { 0 },
 	  true,
 	  true },
+	{ "image", "import FILE | list | inspect NAME | rm NAME | fsck", "the images of this node",
+	  verb_image, FLAGS(image_flags), false, false },
 	{ "version", "", "print the version", verb_version, { 0 }, { 0 }, false, false },
 };
 

@@ -12,13 +12,14 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 struct verb_options {
 	struct instance instance;
-	bool purge;	  /* down */
-	bool verbose;	  /* server, agent, keep: trace */
-	bool edge;	  /* agent, join */
-	int grace_s;	  /* down: for pods to end by themselves */
-	int timeout_s;	  /* up: for the node to become Ready */
-	char output[16];  /* "json" or "" */
-	char server[280]; /* agent: HOST:PORT of the node port */
+	bool purge;	      /* down */
+	bool verbose;	      /* server, agent, keep: trace */
+	bool edge;	      /* agent, join */
+	int grace_s;	      /* down: for pods to end by themselves */
+	int timeout_s;	      /* up: for the node to become Ready */
+	char output[16];      /* "json" or "" */
+	char image_name[512]; /* image import: one more name */
+	char server[280];     /* agent: HOST:PORT of the node port */
 };
 
 /* The server's options of an instance; borrows its texts. */
@@ -33,6 +34,7 @@ int verb_agent(struct verb_options *options, int argc, char **argv);
 int verb_keep(struct verb_options *options, int argc, char **argv);
 int verb_kubeconfig(struct verb_options *options, int argc, char **argv);
 int verb_kubectl(struct verb_options *options, int argc, char **argv);
+int verb_image(struct verb_options *options, int argc, char **argv);
 int verb_version(struct verb_options *options, int argc, char **argv);
 
 /* Print "shallop: what failed [SHnnn]" with what to do next, if anything; returns EXIT_FAILED. */
