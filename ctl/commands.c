@@ -84,40 +84,9 @@ static const struct cli_flag flags_config_set_credentials[] = {
 	{ "username", 0, CLI_STRING, "", NULL },
 };
 
-static const struct cli_flag flags_get[] = {
-	{ "all-namespaces", 'A', CLI_BOOL, "false", "true" },
-	{ "allow-missing-template-keys", 0, CLI_BOOL, "true", "true" },
-	{ "chunk-size", 0, CLI_INT, "500", NULL },
-	{ "field-selector", 0, CLI_STRING, "", NULL },
-	{ "filename", 'f', CLI_LIST, "", NULL },
-	{ "ignore-not-found", 0, CLI_BOOL, "false", "true" },
-	{ "kustomize", 'k', CLI_STRING, "", NULL },
-	{ "label-columns", 'L', CLI_LIST, "", NULL },
-	{ "no-headers", 0, CLI_BOOL, "false", "true" },
-	{ "output", 'o', CLI_STRING, "", NULL },
-	{ "output-watch-events", 0, CLI_BOOL, "false", "true" },
-	{ "raw", 0, CLI_STRING, "", NULL },
-	{ "recursive", 'R', CLI_BOOL, "false", "true" },
-	{ "selector", 'l', CLI_STRING, "", NULL },
-	{ "server-print", 0, CLI_BOOL, "true", "true" },
-	{ "show-kind", 0, CLI_BOOL, "false", "true" },
-	{ "show-labels", 0, CLI_BOOL, "false", "true" },
-	{ "show-managed-fields", 0, CLI_BOOL, "false", "true" },
-	{ "sort-by", 0, CLI_STRING, "", NULL },
-	{ "subresource", 0, CLI_STRING, "", NULL },
-	{ "template", 0, CLI_STRING, "", NULL },
-	{ "watch", 'w', CLI_BOOL, "false", "true" },
-	{ "watch-only", 0, CLI_BOOL, "false", "true" },
-};
-
 #define FLAGS(table) (table), ARRAY_LEN(table)
 
 const struct cli_command cli_commands[] = {
-	{ "get", NULL,
-	  "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|"
-	  "jsonpath|jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] "
-	  "(TYPE[.VERSION][.GROUP] [NAME | -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]",
-	  "Display one or many resources", command_get, FLAGS(flags_get) },
 	{ "config", NULL, "SUBCOMMAND", "Modify kubeconfig files", NULL, NULL, 0 },
 	{ "config view", NULL, "",
 	  "Display merged kubeconfig settings or a specified kubeconfig file", command_config_view,

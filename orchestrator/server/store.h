@@ -31,9 +31,12 @@ struct store_stats {
 };
 
 struct store_ops {
-	/* A refusal by @fn ends the load and is returned. */
+	/*
+	 * A refusal by @fn ends the load and is returned. *ret_durable: the revision of the last
+	 * durable record that was written, deletions included.
+	 */
 	int (*load)(struct store *store, store_load_fn *fn, void *data, uint64_t *ret_revision,
-		    struct err *err);
+		    uint64_t *ret_durable, struct err *err);
 	/* @batch stays valid and untouched until @done, if it is durable. */
 	void (*submit)(struct store *store, const struct core_batch *batch, store_done_fn *done,
 		       void *data);

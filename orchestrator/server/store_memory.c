@@ -19,7 +19,7 @@ struct store_memory {
 	struct store base;
 	struct loop *loop;
 	struct map records;
-	uint64_t revision;
+	uint64_t revision, durable;
 	unsigned submits, fail_nth;
 	store_done_fn *done; /* of the batch under way */
 	void *data;
@@ -98,6 +98,8 @@ static void memory_submit(struct store *store, const struct core_batch *batch, s
 			(void)err_set(&m->err, r, "store: write");
 	}
 	m->revision = MAX(m->revision, batch->last_revision);
+	if (batch->durable && r == 0)
+		m->durable = batch->last_revision;
 	m->stats.transactions++;
 	m->stats.records += batch->n;
 	if (!batch->durable) {
@@ -110,7 +112,7 @@ static void memory_submit(struct store *store, const struct core_batch *batch, s
 }
 
 static int memory_load(struct store *store, store_load_fn *fn, void *data, uint64_t *ret_revision,
-		       struct err *err)
+		       uint64_t *ret_durable, struct err *err)
 {
 	struct store_memory *m = CONTAINER_OF(store, struct store_memory, base);
 
@@ -122,6 +124,7 @@ static int memory_load(struct store *store, store_load_fn *fn, void *data, uint6
 			return r;
 	}
 	*ret_revision = m->revision;
+	*ret_durable = m->durable;
 	return 0;
 }
 

@@ -52,7 +52,7 @@ struct store_sqlite {
 	struct loop *loop;
 	char *path;
 	sqlite3 *db;
-	sqlite3_stmt *put, *del, *reserve;
+	sqlite3_stmt *put, *del, *number;
 	pthread_t thread;
 	bool running;
 	int wake_fd; /* finished jobs wait */
@@ -172,7 +172,7 @@ static int check_version(struct store_sqlite *s, struct err *err)
 			" json BLOB NOT NULL);"
 			"CREATE TABLE number (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
 			" WITHOUT ROWID;"
-			"INSERT INTO number VALUES ('reserved', 0);"
+			"INSERT INTO number VALUES ('reserved', 0), ('durable', 0);"
 			"PRAGMA application_id = " TEXT_OF(
 				APPLICATION_ID) ";"
 						"PRAGMA user_version = " TEXT_OF(
@@ -198,7 +198,7 @@ static int prepare(struct store_sqlite *s, struct err *err)
 		{ &s->put, "INSERT INTO object (key, revision, json) VALUES (?1, ?2, ?3) "
 			   "ON CONFLICT (key) DO UPDATE SET revision = ?2, json = ?3" },
 		{ &s->del, "DELETE FROM object WHERE key = ?1" },
-		{ &s->reserve, "UPDATE number SET value = ?1 WHERE name = 'reserved'" },
+		{ &s->number, "UPDATE number SET value = ?1 WHERE name = ?2" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
@@ -281,13 +281,15 @@ static int write_record(struct store_sqlite *s, const struct core_record *record
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int write_reserve(struct store_sqlite *s, uint64_t value)
+static int write_number(struct store_sqlite *s, const char *name, uint64_t value)
 {
-	int rc = sqlite3_bind_int64(s->reserve, 1, (sqlite3_int64)value);
+	int rc = sqlite3_bind_int64(s->number, 1, (sqlite3_int64)value);
 
 	if (rc == SQLITE_OK)
-		rc = sqlite3_step(s->reserve);
-	(void)sqlite3_reset(s->reserve);
+		rc = sqlite3_bind_text(s->number, 2, name, -1, SQLITE_STATIC);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s->number);
+	(void)sqlite3_reset(s->number);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
@@ -303,7 +305,7 @@ static void set_synchronous(struct store_sqlite *s, int level)
 /* All of @jobs as one transaction. On failure nothing is kept. */
 static int write_jobs(struct store_sqlite *s, struct list *jobs, bool durable, struct err *err)
 {
-	uint64_t last = 0, reserve = s->reserved;
+	uint64_t last = 0, durable_revision = 0, reserve = s->reserved;
 	int rc;
 
 	set_synchronous(s, durable ? 2 : 1);
@@ -311,13 +313,18 @@ static int write_jobs(struct store_sqlite *s, struct list *jobs, bool durable, s
 	list_for_each (node, next, jobs) {
 		struct store_job *job = list_entry(node, struct store_job, node);
 
-		for (size_t i = 0; i < job->n && rc == SQLITE_OK; i++)
+		for (size_t i = 0; i < job->n && rc == SQLITE_OK; i++) {
 			rc = write_record(s, &job->records[i]);
+			if (job->records[i].durable)
+				durable_revision = job->records[i].revision;
+		}
 		last = MAX(last, job->last_revision);
 	}
+	if (rc == SQLITE_OK && durable_revision)
+		rc = write_number(s, "durable", durable_revision);
 	if (rc == SQLITE_OK && last + RESERVE_LOW > reserve) {
 		reserve = last + RESERVE_BLOCK;
-		rc = write_reserve(s, reserve);
+		rc = write_number(s, "reserved", reserve);
 	}
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
@@ -566,16 +573,19 @@ static int start_thread(struct store_sqlite *s, struct err *err)
 }
 
 static int sqlite_load(struct store *store, store_load_fn *fn, void *data, uint64_t *ret_revision,
-		       struct err *err)
+		       uint64_t *ret_durable, struct err *err)
 {
 	struct store_sqlite *s = CONTAINER_OF(store, struct store_sqlite, base);
 	struct err local = { 0 };
 	sqlite3_stmt *stmt = NULL;
 	uint64_t highest = 0;
-	int64_t reserved = 0;
+	int64_t reserved = 0, durable = 0;
 	int rc, r;
 
 	r = read_number(s, "SELECT value FROM number WHERE name = 'reserved'", &reserved, err);
+	if (r == 0)
+		r = read_number(s, "SELECT value FROM number WHERE name = 'durable'", &durable,
+				err);
 	if (r < 0)
 		return r;
 	rc = sqlite3_prepare_v2(s->db, "SELECT key, revision, json FROM object", -1, &stmt, NULL);
@@ -586,16 +596,18 @@ static int sqlite_load(struct store *store, store_load_fn *fn, void *data, uint6
 		return r;
 	highest = MAX(highest, (uint64_t)reserved);
 	/* The next block is on disk before the first revision of it is handed out. */
-	rc = write_reserve(s, highest + RESERVE_BLOCK);
+	rc = write_number(s, "reserved", highest + RESERVE_BLOCK);
 	if (rc != SQLITE_OK && errno_of(s->db, rc) != -ENOSPC)
 		return say_sqlite(s, rc, "reserve revisions", err);
 	/* A full disk still serves reads, and deletes. */
 	s->reserved = rc == SQLITE_OK ? highest + RESERVE_BLOCK : highest;
 	s->reserved_on_disk = s->done_reserved = s->reserved;
 	r = start_thread(s, err ? err : &local);
-	if (r == 0)
-		*ret_revision = highest;
-	return r;
+	if (r < 0)
+		return r;
+	*ret_revision = highest;
+	*ret_durable = (uint64_t)durable;
+	return 0;
 }
 
 static void sqlite_stats(struct store *store, struct store_stats *ret)
@@ -615,7 +627,7 @@ static void sqlite_free(struct store_sqlite *s)
 	(void)fd_close(s->ballast_fd);
 	sqlite3_finalize(s->put);
 	sqlite3_finalize(s->del);
-	sqlite3_finalize(s->reserve);
+	sqlite3_finalize(s->number);
 	(void)sqlite3_close(s->db); /* checkpoints, and removes the WAL */
 	pthread_cond_destroy(&s->cond);
 	pthread_mutex_destroy(&s->lock);

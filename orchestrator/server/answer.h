@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The core's answers as HTTP: headers, Status objects, long bodies, watches. Part of the front. */
+#pragma once
+
+#include "orchestrator/server/front.h"
+
+#define ANSWER_HEADERS_MAX 16
+
+/* What every answer of one server shares. */
+struct answer_style {
+	uint64_t audit_state;		     /* of the generator of Audit-Ids: unique, not secret */
+	char flow_uid[37], level_uid[37];    /* X-Kubernetes-PF-* */
+	void (*count)(void *data, int code); /* each answer's status, for the metrics */
+	void *data;
+	struct loop *loop;
+};
+void answer_style_init(struct answer_style *style, struct loop *loop);
+
+/* The core's answer; a CORE_STREAM is not for here. */
+void answer_send(struct front_request *request, struct answer_style *style,
+		 const struct core_answer *answer);
+/* A whole body of our own. */
+void answer_bytes(struct front_request *request, struct answer_style *style, int status,
+		  const char *content_type, const void *body, size_t len);
+void answer_status(struct front_request *request, struct answer_style *style, int code,
+		   const char *reason, const char *message);
+int answer_start(struct front_request *request, struct answer_style *style, int status,
+		 const char *content_type, int64_t length);
