@@ -121,6 +121,7 @@ typedef struct json_object *schema_cell_fn(const struct json_object *object);
 struct schema_column {
 	const char *name, *type, *format, *description;
 	const char *path;     /* the field that is shown, or NULL: */
+	const char *missing;  /* what is shown when it is empty; NULL: "" */
 	schema_cell_fn *cell; /* what makes the cell */
 	unsigned priority;    /* 1: only with -o wide */
 };
@@ -132,8 +133,7 @@ struct schema_kind {
 	const struct schema_type *type;
 	const struct schema_subresource *subresources; /* in the order of their names */
 	size_t n_subresources;
-	const struct schema_column *columns;
-	size_t n_columns;
+	const struct schema_column *columns; /* ends with a nameless one */
 	const char *const
 		*field_selectors; /* NULL-terminated, beside metadata.name and .namespace */
 	unsigned verbs;
@@ -229,4 +229,7 @@ int schema_openapi_v2(struct buf *ret);
  * durations only when schema_cells_write() is told the time, so that cells can be kept. */
 struct json_object *schema_cells(const struct schema_kind *kind, const struct json_object *object);
 int schema_cells_write(struct buf *buf, const struct json_object *cells, int64_t now_ns);
+/* The conditions of a row (Completed, of a Pod that has ended), or NULL. */
+struct json_object *schema_row_conditions(const struct schema_kind *kind,
+					  const struct json_object *object);
 struct json_object *schema_column_definitions(const struct schema_kind *kind);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "orchestrator/schema/cells.h"
 #include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/types.h"
 
@@ -20,7 +21,6 @@
 /* A kind that is only ever posted: an answer, nothing stored. */
 #define REVIEW(kind_, resource_, singular_)                                                        \
 	.kind = (kind_), .resource = (resource_), .singular = (singular_), .verbs = VERB_CREATE
-#define COLUMNS(table) .columns = (table), .n_columns = ARRAY_LEN(table)
 #define SUBRESOURCES(...)                                                                          \
 	.subresources = (const struct schema_subresource[]){ __VA_ARGS__ },                        \
 	.n_subresources = ARRAY_LEN(((const struct schema_subresource[]){ __VA_ARGS__ }))
@@ -55,6 +55,7 @@ static const struct schema_kind config_map = {
 	.short_names = "cm",
 	.storage_hash = "qFsyl6wFWjQ=",
 	.namespaced = true,
+	.columns = config_map_columns,
 	.verbs = ALL_VERBS,
 	.put_unconditional = true,
 	.type = &core_v1_config_map,
@@ -68,6 +69,7 @@ static const struct schema_kind endpoints = {
 	.storage_hash = "fWeeMqaN/OA=",
 	.namespaced = true,
 	.put_creates = true,
+	.columns = endpoints_columns,
 	.verbs = ALL_VERBS,
 	.put_unconditional = true,
 	.type = &core_v1_endpoints,
@@ -85,6 +87,7 @@ static const struct schema_kind event = {
 		  "involvedObject.uid", "involvedObject.apiVersion",
 		  "involvedObject.resourceVersion", "involvedObject.fieldPath", "reason",
 		  "reportingComponent", "source", "type"),
+	.columns = event_columns,
 	.verbs = ALL_VERBS,
 	.put_unconditional = true,
 	.type = &core_v1_event,
@@ -99,6 +102,7 @@ static const struct schema_kind namespace = {
 	.delete_returns_object = true,
 	SUBRESOURCES(SUB("finalize", "Namespace", VERB_UPDATE), STATUS_OF("Namespace")),
 	SELECTORS("status.phase"),
+	.columns = namespace_columns,
 	.verbs = ALL_VERBS & ~VERB_DELETECOLLECTION,
 	.put_unconditional = true,
 	.type = &core_v1_namespace,
@@ -115,6 +119,7 @@ static const struct schema_kind node = {
 	.status_on_create = true,
 	SUBRESOURCES(SUB("proxy", "NodeProxyOptions", PROXY_VERBS), STATUS_OF("Node")),
 	SELECTORS("spec.unschedulable"),
+	.columns = node_columns,
 	.verbs = ALL_VERBS,
 	.put_unconditional = true,
 	.type = &core_v1_node,
@@ -141,6 +146,7 @@ static const struct schema_kind pod = {
 	SELECTORS("spec.nodeName", "spec.restartPolicy", "spec.schedulerName",
 		  "spec.serviceAccountName", "spec.hostNetwork", "status.phase", "status.podIP",
 		  "status.podIPs", "status.nominatedNodeName"),
+	.columns = pod_columns,
 	.verbs = ALL_VERBS,
 	.put_unconditional = true,
 	.type = &core_v1_pod,
@@ -154,6 +160,7 @@ static const struct schema_kind secret = {
 	.storage_hash = "S6u1pOWzb84=",
 	.namespaced = true,
 	SELECTORS("type"),
+	.columns = secret_columns,
 	.verbs = ALL_VERBS,
 	.put_unconditional = true,
 	.type = &core_v1_secret,
@@ -173,6 +180,7 @@ static const struct schema_kind service_account = {
 		       .version = "v1",
 		       .kind = "TokenRequest",
 		       .verbs = VERB_CREATE }),
+	.columns = service_account_columns,
 	.verbs = ALL_VERBS,
 	.put_unconditional = true,
 	.type = &core_v1_service_account,
@@ -191,6 +199,7 @@ static const struct schema_kind service = {
 	.delete_returns_object = true,
 	SUBRESOURCES(SUB("proxy", "ServiceProxyOptions", PROXY_VERBS), STATUS_OF("Service")),
 	SELECTORS("spec.clusterIP", "spec.type"),
+	.columns = service_columns,
 	.verbs = ALL_VERBS,
 	.put_unconditional = true,
 	.type = &core_v1_service,
@@ -225,6 +234,7 @@ static const struct schema_kind lease = {
 	.storage_hash = "gqkMMb/YqFM=",
 	.namespaced = true,
 	.put_creates = true,
+	.columns = lease_columns,
 	.verbs = ALL_VERBS,
 	.type = &coordination_v1_lease,
 	.name_rule = rule_subdomain,
@@ -236,6 +246,7 @@ static const struct schema_kind endpoint_slice = {
 	.storage_hash = "qgS0xkrxYAI=",
 	.namespaced = true,
 	.has_generation = true,
+	.columns = endpoint_slice_columns,
 	.verbs = ALL_VERBS,
 	.put_unconditional = true,
 	.type = &discovery_v1_endpoint_slice,
