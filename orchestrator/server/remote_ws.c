@@ -14,13 +14,7 @@ const char *const remote_ws_protocols[] = { "v5.channel.k8s.io", "v4.channel.k8s
 
 static void send_channel(struct remote *remote, enum wire_sub sub, const void *bytes, size_t len)
 {
-	auto_buf struct buf message = { 0 };
-
-	if (buf_reserve(&message, len + 1) < 0)
-		return;
-	(void)buf_putc(&message, (char)sub);
-	(void)buf_append(&message, bytes, len);
-	(void)websocket_send(remote->client_data, WEBSOCKET_BINARY, message.data, message.len);
+	(void)websocket_send_channel(remote->client_data, (unsigned char)sub, bytes, len);
 }
 
 static bool ws_has_room(struct remote *remote)
