@@ -5,10 +5,18 @@
  * Routed, no bridge: a pod has a point-to-point veth, its address/32, and a default route by
  * 169.254.1.1 with a permanent neighbour entry; the host has one /32 route per pod. So each packet
  * crosses the IP hooks. Our rules live in one table "shallop[-id]" per family; they match this
- * instance's links and addresses only. Addresses are remembered under D/agent/state/ipam and survive
- * restarts; a pod keeps its address as long as its UID is not released.
+ * instance's links and addresses only, and filter nothing (one guard apart, see ruleset.h).
+ * The first address of the node's range is the node's own, on lo: pods see it as the host's.
  *
- * Calls block for parts of a millisecond (netlink to the kernel); none waits for a peer.
+ * Addresses are remembered in D/agent/state/ipam, a log that is not synced on a pod's way (ipam.h
+ * says why that is enough), and survive restarts; a pod keeps its address as long as its UID is not
+ * released. If the log is lost, a connected pod keeps its address all the same: the kernel's state
+ * is read back when the pod is attached again.
+ *
+ * Everything here happens in the network namespace that the calling thread was in at
+ * netns_node_open(). netns_pod_attach() visits the pod's namespace for an instant: no other thread
+ * may rely on the calling one. Calls block for parts of a millisecond (netlink to the kernel); none
+ * waits for a peer.
  */
 #pragma once
 
@@ -43,20 +51,34 @@ struct netns_pod {
 	char link[16]; /* the host's end: "sh<id><n>" */
 };
 /*
- * Give the pod @uid an address (the one it had, if it had one) and connect @netns_fd. Idempotent for a
- * connected pod. On failure nothing is left. -ENOSPC: no address free. -EADDRINUSE: a host port is
- * taken, by whom is in @err.
+ * Give the pod @uid an address (the one it had, if it had one) and connect @netns_fd; lo comes up too.
+ * Idempotent for a connected pod, whose host ports become @ports; a pod in a new namespace moves
+ * there. @uid: up to 63 of [A-Za-z0-9._-]. On failure nothing is left, and a pod that had an address
+ * before keeps it, unconnected. -ENOSPC: no address free. -EADDRINUSE: a host port is taken, by whom
+ * is in @err. -EEXIST: the namespace has an eth0 of somebody else.
  */
 int netns_pod_attach(struct netns_node *node, const char *uid, int netns_fd,
 		     const struct netns_port *ports, size_t n_ports, struct netns_pod *ret,
 		     struct err *err);
-/* The address and host ports go back; the links die with the namespace, or now if it lives on. */
+/*
+ * The address, the route and the host ports go back at once; -ENOENT never: an unknown pod is done.
+ * The link dies with its namespace. If that lives on, the next netns_node_repair() deletes the link,
+ * together with others in one go: a deletion by itself keeps the caller for 18 ms.
+ */
 int netns_pod_detach(struct netns_node *node, const char *uid, struct err *err);
 int netns_pod_find(struct netns_node *node, const char *uid, struct netns_pod *ret); /* -ENOENT */
-/* Release what belongs to no UID of @uids (sorted or not): after a restart. */
+/* Release what belongs to no UID of @uids (sorted or not): after a restart, once every adopted pod was
+ * attached again. Links that nobody came for are deleted. */
 int netns_node_reconcile(struct netns_node *node, const char *const *uids, size_t n,
 			 struct err *err);
-/* Verify that our table is whole, put it back if somebody flushed it. 1: it had to be mended. */
+/* Readable when somebody, perhaps ourselves, changed nftables; then call netns_node_repair(), which
+ * empties it. Borrowed. */
+int netns_node_fd(const struct netns_node *node);
+/*
+ * Verify that our table, address and forwarding are whole and put back what is not; delete the links
+ * of detached pods; shorten the log. 1: something had to be mended. Call it when netns_node_fd() says
+ * so and after detaching pods whose namespaces stay; may sync the disk and take 20 ms.
+ */
 int netns_node_repair(struct netns_node *node, struct err *err);
 
 /* Remove every link, route and table of an instance: `down --purge`. No open node needed. */
