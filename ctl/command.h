@@ -21,6 +21,11 @@ int command_target(const struct cli *cli, const struct kubeconfig *config,
 /* Write all of @buf to stdout; a reader that went away ends the program quietly. */
 int command_print(const struct buf *buf);
 
+int command_get(struct cli *cli);
+int command_apply(struct cli *cli);
+int command_create(struct cli *cli);
+int command_delete(struct cli *cli);
+
 /* config.c */
 int command_config_view(struct cli *cli);
 int command_config_get_contexts(struct cli *cli);

@@ -401,7 +401,7 @@ int rest_call(struct rest *rest, const struct rest_request *q, struct buf *body,
 		return err_set(err, buf_error(body), "read the answer");
 	/* Pieces were asked for, but the answer was an error: its body goes to the caller. */
 	if (r >= 300 && body == NULL)
-		return rest_problem(r, q->method, q->path, &rest->problem, err);
+		return rest_problem(r, q, &rest->problem, NULL, err);
 	return r;
 }
 
@@ -415,13 +415,13 @@ int rest_get(struct rest *rest, const char *path, const char *accept, struct jso
 	if (r < 0)
 		return r;
 	if (r < 200 || r > 299)
-		return rest_problem(r, "GET", path, &body, err);
+		return rest_problem(r, &q, &body, NULL, err);
 	r = json_parse(buf_str(&body), body.len, ret, err);
 	return r < 0 ? err_prefix(err, r, "error: the answer to %s", path) : 0;
 }
 
-int rest_problem(int status, const char *method, const char *path, const struct buf *body,
-		 struct err *err)
+int rest_problem(int status, const struct rest_request *q, const struct buf *body,
+		 const char *context, struct err *err)
 {
 	static const struct {
 		int status, code;
@@ -436,6 +436,7 @@ int rest_problem(int status, const char *method, const char *path, const struct 
 		if (codes[i].status == status)
 			code = codes[i].code;
 	(void)json_parse(buf_str(body), body->len, &json, NULL);
+	context = context ? context : "";
 	message = json_str_at(json, "message");
 	reason = json_str_at(json, "reason");
 	if (status == 401)
@@ -446,16 +447,16 @@ int rest_problem(int status, const char *method, const char *path, const struct 
 	if (message && status == 422)
 		return err_say(err, code, "The %s", message);
 	if (message && reason && *reason)
-		return err_say(err, code, "Error from server (%s): %s", reason, message);
+		return err_say(err, code, "Error from server (%s): %s%s", reason, context, message);
 	if (message)
-		return err_say(err, code, "Error from server: %s", message);
+		return err_say(err, code, "Error from server: %s%s", context, message);
 	if (status == 404)
 		return err_say(
 			err, code,
 			"Error from server (NotFound): the server could not find the requested "
 			"resource");
-	return err_say(err, code, "error: %s %s: the server answered %d %s", method, path, status,
-		       http_status_text(status));
+	return err_say(err, code, "error: %s %s: the server answered %d %s", q->method, q->path,
+		       status, http_status_text(status));
 }
 
 int rest_websocket(struct rest *rest, const char *path, const char *protocols, struct stream **ret,
@@ -491,7 +492,7 @@ int rest_websocket(struct rest *rest, const char *path, const char *protocols, s
 	if (r < 0)
 		return r;
 	if (!rest->upgraded)
-		return rest_problem(r, "GET", path, &rest->problem, err);
+		return rest_problem(r, &q, &rest->problem, NULL, err);
 	(void)snprintf(ret_protocol, protocol_size, "%s", rest->protocol);
 	*ret = take_ptr(&rest->upgraded);
 	return 0;

@@ -51,9 +51,12 @@ int rest_call(struct rest *rest, const struct rest_request *request, struct buf 
 /* GET, and parse; a status other than 2xx becomes -errno (-ENOENT for 404) and its sentence. */
 int rest_get(struct rest *rest, const char *path, const char *accept, struct json_object **ret,
 	     struct err *err);
-/* The sentence for an answer that is not 2xx; returns -ENOENT, -EEXIST, -EACCES, … */
-int rest_problem(int status, const char *method, const char *path, const struct buf *body,
-		 struct err *err);
+/*
+ * The sentence for an answer that is not 2xx; returns -ENOENT, -EEXIST, -EACCES, … @context goes where
+ * kubectl puts it (`error when creating "x.yaml": `); NULL: none.
+ */
+int rest_problem(int status, const struct rest_request *request, const struct buf *body,
+		 const char *context, struct err *err);
 
 /*
  * A connection of its own, upgraded: @protocols is the value of Sec-WebSocket-Protocol. On 101 *ret is the

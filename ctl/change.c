@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/change.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/yaml.h"
+#include "ctl/command.h"
+
+static const struct {
+	const char *name;
+	enum dry_run means;
+} dry_runs[] = { { "none", DRY_NONE },
+		 { "client", DRY_CLIENT },
+		 { "server", DRY_SERVER },
+		 { "unchanged", DRY_CLIENT } };
+
+int change_open(struct cli *cli, struct change *ret)
+{
+	struct change change = { .cli = cli };
+	const char *dry = cli_str(cli, "dry-run"), *output = cli_str(cli, "output");
+	bool known = false;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(dry_runs); i++)
+		if (strcmp(dry_runs[i].name, dry) == 0) {
+			change.dry_run = dry_runs[i].means;
+			known = true;
+		}
+	if (strcmp(dry, "unchanged") == 0)
+		(void)fprintf(
+			stderr,
+			"W: --dry-run is deprecated and can be replaced with --dry-run=client.\n");
+	if (!known)
+		return command_fail(
+			"Invalid dry-run value (%s). Must be \"none\", \"server\", or \"client\".",
+			dry);
+	if (*output && strcmp(output, "json") != 0 && strcmp(output, "yaml") != 0 &&
+	    strcmp(output, "name") != 0)
+		return command_fail(
+			"unable to match a printer suitable for the output format \"%s\", allowed "
+			"formats are: json,name,yaml",
+			output);
+	r = session_open(cli, &change.session);
+	if (r != 0)
+		return r;
+	change.field_manager = cli_str(cli, "field-manager");
+	*ret = change;
+	return 0;
+}
+
+void change_close(struct change *change)
+{
+	selection_done(&change->selection);
+	session_close(&change->session);
+}
+
+int change_query(const struct change *change, struct buf *path)
+{
+	(void)buf_puts(path, "?fieldManager=");
+	(void)rest_escape(path, change->field_manager);
+	(void)buf_puts(path, "&fieldValidation=Strict");
+	if (change->dry_run == DRY_SERVER)
+		(void)buf_puts(path, "&dryRun=All");
+	return buf_error(path);
+}
+
+int change_send(struct change *change, const struct selected *item, const char *method,
+		const char *content_type, const struct json_object *body, const char *doing,
+		struct json_object **ret, struct err *err)
+{
+	struct rest_request q = { .method = method, .content_type = content_type };
+	auto_buf struct buf path = { 0 }, text = { 0 }, answer = { 0 }, context = { 0 };
+	bool create = strcmp(method, "POST") == 0;
+	int r;
+
+	(void)types_path(&item->type, item->namespace, create ? "" : item->name, &path);
+	r = change_query(change, &path);
+	if (r == 0)
+		r = json_write(&text, body);
+	if (r < 0)
+		return err_set(err, r, "error: prepare the request");
+	q.path = buf_str(&path);
+	q.body = text.data;
+	q.body_len = text.len;
+	r = rest_call(change->session.rest, &q, &answer, err);
+	if (r < 0)
+		return r;
+	if (r < 200 || r > 299) {
+		if (doing)
+			(void)buf_printf(&context, "error when %s \"%s\": ", doing, item->source);
+		return rest_problem(r, &q, &answer, buf_str(&context), err);
+	}
+	r = json_parse(buf_str(&answer), answer.len, ret, err);
+	return r < 0 ? err_prefix(err, r, "error: the server's answer") : 0;
+}
+
+int change_print(struct change *change, const struct selected *item,
+		 const struct json_object *object, const char *done)
+{
+	static const char *const notes[] = {
+		[DRY_NONE] = "", [DRY_CLIENT] = " (dry run)", [DRY_SERVER] = " (server dry run)"
+	};
+	const char *output = cli_str(change->cli, "output");
+	const char *name = json_str_at(object, "metadata.name");
+	auto_buf struct buf out = { 0 };
+	auto_json struct json_object *shown = NULL;
+	char singular[256];
+
+	types_singular(&item->type, singular, sizeof(singular));
+	if (!*output || strcmp(output, "name") == 0) {
+		(void)printf(*output ? "%s/%s\n" : "%s/%s %s%s\n", singular,
+			     name ? name : item->name, done, notes[change->dry_run]);
+		return 0;
+	}
+	shown = json_copy(object);
+	if (!cli_bool(change->cli, "show-managed-fields"))
+		json_del(json_get(shown, "metadata"), "managedFields");
+	if (strcmp(output, "yaml") == 0) {
+		(void)yaml_write(&out, shown);
+	} else {
+		(void)json_write_style(&out, shown, JSON_INDENT_4 | JSON_SORTED | JSON_HTML_SAFE);
+		(void)buf_putc(&out, '\n');
+	}
+	return command_print(&out);
+}
+
+void change_failed(struct change *change, const struct err *err)
+{
+	change->failed = true;
+	(void)fflush(stdout);
+	(void)fprintf(stderr, "%s\n", err->text);
+}

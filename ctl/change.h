@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands that change objects share: queries, results, `pod/nginx created`. */
+#pragma once
+
+#include "ctl/selection.h"
+
+enum dry_run { DRY_NONE, DRY_CLIENT, DRY_SERVER };
+
+struct change {
+	struct cli *cli;
+	struct session session;
+	struct selection selection;
+	enum dry_run dry_run;
+	const char *field_manager;
+	bool failed;
+};
+/* Open the session and read --dry-run, --output, --field-manager. Returns the exit code, 0: go on. */
+int change_open(struct cli *cli, struct change *ret);
+void change_close(struct change *change);
+
+/* "?fieldManager=…&fieldValidation=…&dryRun=All", appended. */
+int change_query(const struct change *change, struct buf *path);
+
+/*
+ * POST, PUT or PATCH @body to the object (POST: its collection); *ret is the answer. Failures are worded
+ * as kubectl does, with "error when creating "FILE": " where @doing ("creating") is given.
+ */
+int change_send(struct change *change, const struct selected *item, const char *method,
+		const char *content_type, const struct json_object *body, const char *doing,
+		struct json_object **ret, struct err *err);
+
+/* Print `pod/nginx created` (with "(dry run)"…), or the object with -o. */
+int change_print(struct change *change, const struct selected *item,
+		 const struct json_object *object, const char *done);
+/* Print @err and remember that something failed; the others go on. */
+void change_failed(struct change *change, const struct err *err);

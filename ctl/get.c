@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kubectl get */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/yaml.h"
+#include "ctl/command.h"
+#include "ctl/selection.h"
+#include "ctl/table.h"
+
+#define ACCEPT_TABLE                                                                               \
+	"application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;"        \
+	"g=meta.k8s.io,application/json"
+
+enum output { OUT_TABLE, OUT_WIDE, OUT_JSON, OUT_YAML, OUT_NAME, OUTPUT_COUNT };
+static const char *const output_names[] = {
+	[OUT_TABLE] = "",    [OUT_WIDE] = "wide", [OUT_JSON] = "json",
+	[OUT_YAML] = "yaml", [OUT_NAME] = "name",
+};
+_Static_assert(ARRAY_LEN(output_names) == OUTPUT_COUNT, "every output has a name");
+
+struct get {
+	struct cli *cli;
+	struct session session;
+	struct selection selection;
+	enum output output;
+	bool all_namespaces, watch;
+	struct json_object *items; /* of json, yaml and name */
+	size_t printed;		   /* rows, for "No resources found" */
+	bool failed;
+};
+
+/* ---- asking ---- */
+
+static void add_query(struct buf *path, bool *first, const char *key, const char *value)
+{
+	(void)buf_printf(path, "%c%s=", *first ? '?' : '&', key);
+	(void)rest_escape(path, value);
+	*first = false;
+}
+
+/* The path of @item with selectors; "limit" for lists, "watch" and "resourceVersion" for watches. */
+static int make_path(struct get *get, const struct selected *item, bool watch, const char *version,
+		     const char *more, struct buf *path)
+{
+	const char *selector = cli_str(get->cli, "selector"),
+		   *fields = cli_str(get->cli, "field-selector");
+	auto_buf struct buf by_name = { 0 };
+	bool first = true;
+
+	if (watch && item->name) {
+		(void)types_path(&item->type, item->namespace, "", path);
+		(void)buf_printf(&by_name, "metadata.name=%s", item->name);
+		fields = buf_str(&by_name);
+	} else {
+		(void)selected_path(item, path);
+	}
+	if (!item->name || watch) {
+		if (*selector)
+			add_query(path, &first, "labelSelector", selector);
+		if (*fields)
+			add_query(path, &first, "fieldSelector", fields);
+	}
+	if (!watch && !item->name && cli_int(get->cli, "chunk-size") > 0)
+		add_query(path, &first, "limit", cli_str(get->cli, "chunk-size"));
+	if (more && *more)
+		add_query(path, &first, "continue", more);
+	if (version)
+		add_query(path, &first, "resourceVersion", version);
+	if (watch)
+		add_query(path, &first, "watch", "true");
+	return buf_error(path);
+}
+
+static int complain(struct get *get, const struct err *err)
+{
+	get->failed = true;
+	(void)fprintf(stderr, "%s\n", err->text);
+	return 0;
+}
+
+/* ---- json, yaml, name ---- */
+
+static int collect_one(struct get *get, const struct resource_type *type,
+		       struct json_object *object)
+{
+	char version[192];
+
+	(void)snprintf(version, sizeof(version), "%s%s%s", type->group, *type->group ? "/" : "",
+		       type->version);
+	/* Items of a typed list carry neither. */
+	(void)json_put_str(object, "apiVersion", version);
+	(void)json_put_str(object, "kind", type->kind);
+	if (!cli_bool(get->cli, "show-managed-fields"))
+		json_del(json_get(object, "metadata"), "managedFields");
+	return json_add(get->items, json_ref(object));
+}
+
+static int collect(struct get *get, const struct selected *item, struct err *err)
+{
+	auto_buf struct buf more = { 0 };
+	int r;
+
+	do {
+		auto_json struct json_object *answer = NULL;
+		auto_buf struct buf path = { 0 };
+		const struct json_object *items;
+
+		r = make_path(get, item, false, NULL, buf_str(&more), &path);
+		if (r == 0)
+			r = rest_get(get->session.rest, buf_str(&path), NULL, &answer, err);
+		if (r < 0)
+			return r;
+		items = json_get(answer, "items");
+		if (item->name) {
+			if (collect_one(get, &item->type, answer) < 0)
+				return err_set(err, -ENOMEM, "error: read %s", item->name);
+			return 0;
+		}
+		for (size_t i = 0; i < json_len(items); i++)
+			if (collect_one(get, &item->type, json_idx(items, i)) < 0)
+				return err_set(err, -ENOMEM, "error: read %s", item->type.resource);
+		buf_clear(&more);
+		if (json_str_at(answer, "metadata.continue"))
+			(void)buf_puts(&more, json_str_at(answer, "metadata.continue"));
+	} while (more.len);
+	return 0;
+}
+
+static void print_name(const struct json_object *object, struct buf *out)
+{
+	const char *version = json_str_at(object, "apiVersion"), *slash = strchr(version, '/');
+	struct resource_type type = { 0 };
+	char singular[256];
+
+	if (slash)
+		(void)snprintf(type.group, sizeof(type.group), "%.*s", (int)(slash - version),
+			       version);
+	(void)snprintf(type.kind, sizeof(type.kind), "%s", json_str_at(object, "kind"));
+	types_singular(&type, singular, sizeof(singular));
+	(void)buf_printf(out, "%s/%s\n", singular, json_str_at(object, "metadata.name"));
+}
+
+static int print_object(struct get *get, const struct json_object *object, struct buf *out)
+{
+	if (get->output == OUT_YAML)
+		return yaml_write(out, object);
+	(void)json_write_style(out, object, JSON_INDENT_4 | JSON_SORTED | JSON_HTML_SAFE);
+	return buf_putc(out, '\n');
+}
+
+static int print_collected(struct get *get)
+{
+	auto_json struct json_object *list = NULL;
+	auto_buf struct buf out = { 0 };
+	int r = 0;
+
+	if (get->output == OUT_NAME) {
+		for (size_t i = 0; i < json_len(get->items); i++)
+			print_name(json_idx(get->items, i), &out);
+		return command_print(&out);
+	}
+	if (get->selection.one_object) {
+		if (json_len(get->items) == 0)
+			return 0;
+		r = print_object(get, json_idx(get->items, 0), &out);
+	} else {
+		list = json_new_object();
+		(void)json_put_str(list, "apiVersion", "v1");
+		(void)json_put(list, "items", json_ref(get->items));
+		(void)json_put_str(list, "kind", "List");
+		(void)json_put_at(list, "metadata.resourceVersion", json_new_string(""));
+		r = print_object(get, list, &out);
+	}
+	return r < 0 ? command_fail("print: %s", err_text(r)) : command_print(&out);
+}
+
+/* ---- tables ---- */
+
+static void table_setup(struct get *get, const struct selected *item, char *prefix,
+			size_t prefix_size, struct table_printer *printer)
+{
+	struct table_options options = {
+		.wide = get->output == OUT_WIDE,
+		.no_headers = cli_bool(get->cli, "no-headers"),
+		.show_labels = cli_bool(get->cli, "show-labels"),
+		.with_namespace = get->all_namespaces && item->type.namespaced,
+		.label_columns = cli_list(get->cli, "label-columns"),
+	};
+
+	if (get->selection.several_types || cli_bool(get->cli, "show-kind")) {
+		types_singular(&item->type, prefix, prefix_size);
+		options.kind_prefix = prefix;
+	}
+	table_init(printer, &options);
+}
+
+/* A list may come in chunks; they are one table to the eye. */
+static int fetch_table(struct get *get, const struct selected *item, struct json_object **ret,
+		       struct err *err)
+{
+	auto_json struct json_object *table = NULL;
+	auto_buf struct buf more = { 0 };
+
+	do {
+		auto_json struct json_object *chunk = NULL;
+		auto_buf struct buf path = { 0 };
+		int r = make_path(get, item, false, NULL, buf_str(&more), &path);
+
+		if (r == 0)
+			r = rest_get(get->session.rest, buf_str(&path), ACCEPT_TABLE, &chunk, err);
+		if (r < 0)
+			return r;
+		buf_clear(&more);
+		if (json_str_at(chunk, "metadata.continue"))
+			(void)buf_puts(&more, json_str_at(chunk, "metadata.continue"));
+		if (!table) {
+			table = take_ptr(&chunk);
+			continue;
+		}
+		for (size_t i = 0; i < json_len(json_get(chunk, "rows")); i++)
+			if (json_add(json_get(table, "rows"),
+				     json_ref(json_idx(json_get(chunk, "rows"), i))) < 0)
+				return err_set(err, -ENOMEM, "error: read %s", item->type.resource);
+	} while (more.len);
+	*ret = take_ptr(&table);
+	return 0;
+}
+
+/* Consecutive names of one type share a table, as they were one question. */
+static int print_group(struct get *get, size_t from, size_t to, bool blank_before)
+{
+	struct table_printer printer;
+	auto_buf struct buf out = { 0 };
+	auto_json struct json_object *all = NULL;
+	char prefix[256];
+	int r = 0;
+
+	table_setup(get, &get->selection.items[from], prefix, sizeof(prefix), &printer);
+	for (size_t i = from; i < to; i++) {
+		auto_json struct json_object *table = NULL;
+		struct err err = { 0 };
+
+		r = fetch_table(get, &get->selection.items[i], &table, &err);
+		if (r == -ENOENT && cli_bool(get->cli, "ignore-not-found"))
+			continue;
+		if (r < 0) {
+			(void)complain(get, &err);
+			continue;
+		}
+		if (!all) {
+			all = take_ptr(&table);
+			continue;
+		}
+		for (size_t k = 0; k < json_len(json_get(table, "rows")); k++)
+			(void)json_add(json_get(all, "rows"),
+				       json_ref(json_idx(json_get(table, "rows"), k)));
+	}
+	r = 0;
+	if (json_len(json_get(all, "rows"))) {
+		if (blank_before && get->printed)
+			(void)buf_putc(&out, '\n');
+		get->printed += json_len(json_get(all, "rows"));
+		r = table_print(&printer, all, &out);
+		if (r == 0)
+			r = command_print(&out);
+	}
+	table_done(&printer);
+	return r;
+}
+
+static bool same_type(const struct selected *a, const struct selected *b)
+{
+	return strcmp(a->type.resource, b->type.resource) == 0 &&
+	       strcmp(a->type.group, b->type.group) == 0;
+}
+
+static int print_tables(struct get *get)
+{
+	const struct selection *s = &get->selection;
+	int r = 0;
+
+	for (size_t i = 0, to; i < s->n && r == 0; i = to) {
+		for (to = i + 1; to < s->n && same_type(&s->items[i], &s->items[to]);)
+			to++;
+		r = print_group(get, i, to, true);
+	}
+	if (r == 0 && get->printed == 0 && !get->failed &&
+	    !cli_bool(get->cli, "ignore-not-found")) {
+		if (get->all_namespaces || !s->items[0].type.namespaced)
+			(void)fprintf(stderr, "No resources found\n");
+		else
+			(void)fprintf(stderr, "No resources found in %s namespace.\n",
+				      get->session.namespace);
+	}
+	return r;
+}
+
+/* ---- watching ---- */
+
+struct watching {
+	struct get *get;
+	const struct selected *item;
+	struct table_printer printer;
+	struct buf pending; /* an event that has not come whole yet */
+	struct err err;
+};
+
+static int watch_print(struct watching *w, struct json_object *event)
+{
+	struct get *get = w->get;
+	struct json_object *object = json_get(event, "object");
+	const char *type = json_str_at(event, "type");
+	auto_buf struct buf out = { 0 };
+	int r = 0;
+
+	if (type && strcmp(type, "BOOKMARK") == 0)
+		return 0;
+	if (type && strcmp(type, "ERROR") == 0)
+		return err_say(&w->err, -EREMOTEIO, "error: %s",
+			       json_str_at(object, "message") ? json_str_at(object, "message")
+							      : "watch ended");
+	if (get->output == OUT_TABLE || get->output == OUT_WIDE) {
+		r = table_print(&w->printer, object, &out);
+	} else {
+		get->items = json_unref(get->items);
+		get->items = json_new_array();
+		r = collect_one(get, &w->item->type, object);
+		if (r == 0 && get->output == OUT_NAME)
+			print_name(json_idx(get->items, 0), &out);
+		else if (r == 0)
+			r = print_object(get, json_idx(get->items, 0), &out);
+		if (get->output == OUT_YAML)
+			(void)fputs("---\n", stdout);
+	}
+	return r < 0 ? r : command_print(&out);
+}
+
+static int on_watch_piece(const char *bytes, size_t len, void *data)
+{
+	struct watching *w = data;
+	char *newline;
+
+	if (buf_append(&w->pending, bytes, len) < 0)
+		return -ENOMEM;
+	while ((newline = memchr(buf_str(&w->pending), '\n', w->pending.len))) {
+		auto_json struct json_object *event = NULL;
+		size_t n = (size_t)(newline - w->pending.data) + 1;
+		int r = json_parse(w->pending.data, n, &event, &w->err);
+
+		buf_consume(&w->pending, n);
+		if (r == 0)
+			r = watch_print(w, event);
+		if (r != 0)
+			return r < 0 ? r : 1;
+	}
+	return 0;
+}
+
+static int watch_from(struct watching *w, const char *version)
+{
+	struct get *get = w->get;
+	bool table = get->output == OUT_TABLE || get->output == OUT_WIDE;
+	struct rest_request q = { .method = "GET", .on_piece = on_watch_piece, .data = w };
+	auto_buf struct buf path = { 0 };
+	int r;
+
+	q.accept = table ? ACCEPT_TABLE : NULL;
+	r = make_path(get, w->item, true, version, NULL, &path);
+	q.path = buf_str(&path);
+	if (r == 0)
+		r = rest_call(get->session.rest, &q, NULL, &w->err);
+	return r < 0 ? session_fail(&w->err) : 0;
+}
+
+static int watch(struct get *get)
+{
+	struct watching w = { .get = get, .item = &get->selection.items[0] };
+	auto_json struct json_object *first = NULL;
+	char prefix[256];
+	const char *version = NULL;
+	struct err err = { 0 };
+	int r = 0;
+
+	if (get->selection.n != 1)
+		return command_fail("watch is only supported on individual resources and resource "
+				    "collections - %zu "
+				    "resources were found",
+				    get->selection.n);
+	table_setup(get, w.item, prefix, sizeof(prefix), &w.printer);
+	r = fetch_table(get, w.item, &first, &err);
+	if (r < 0) {
+		table_done(&w.printer);
+		return session_fail(&err);
+	}
+	version = json_str_at(first, "metadata.resourceVersion");
+	if (!cli_bool(get->cli, "watch-only")) {
+		auto_buf struct buf out = { 0 };
+
+		if (get->output == OUT_TABLE || get->output == OUT_WIDE) {
+			if (json_len(json_get(first, "rows")))
+				r = table_print(&w.printer, first, &out);
+		} else {
+			r = collect(get, w.item, &err);
+			if (r == 0)
+				r = print_collected(get);
+		}
+		if (r == 0)
+			r = command_print(&out);
+	}
+	if (r == 0)
+		r = watch_from(&w, version);
+	table_done(&w.printer);
+	buf_done(&w.pending);
+	return r;
+}
+
+/* ---- the command ---- */
+
+static int parse_output(struct get *get)
+{
+	const char *text = cli_str(get->cli, "output");
+
+	for (size_t i = 0; i < ARRAY_LEN(output_names); i++)
+		if (strcmp(output_names[i], text) == 0) {
+			get->output = (enum output)i;
+			return 0;
+		}
+	return command_fail(
+		"unable to match a printer suitable for the output format \"%s\", allowed formats "
+		"are: json,name,wide,yaml",
+		text);
+}
+
+static int select_objects(struct get *get, struct err *err)
+{
+	const char *const *files = cli_list(get->cli, "filename");
+	struct selection_options options = {
+		.all_namespaces = get->all_namespaces,
+		.selector_given = *cli_str(get->cli, "selector") != '\0',
+	};
+
+	if (*files)
+		return selection_of_files(&get->session, files, cli_bool(get->cli, "recursive"),
+					  cli_given(get->cli, "namespace"), &get->selection, err);
+	if (get->cli->n_args == 0)
+		return err_say(
+			err, -EINVAL,
+			"You must specify the type of resource to get. Use \"kubectl "
+			"api-resources\" for "
+			"a complete list of supported resources.\n\nerror: Required resource not "
+			"specified.\nUse \"kubectl explain <resource>\" for a detailed description "
+			"of that "
+			"resource (e.g. kubectl explain pods).\nSee 'kubectl get -h' for help and "
+			"examples");
+	return selection_of_args(&get->session, get->cli->args, get->cli->n_args, &options,
+				 &get->selection, err);
+}
+
+static int get_raw(struct get *get)
+{
+	struct rest_request q = { .method = "GET",
+				  .path = cli_str(get->cli, "raw"),
+				  .accept = "*/*" };
+	auto_buf struct buf body = { 0 };
+	struct err err = { 0 };
+	int r = rest_call(get->session.rest, &q, &body, &err);
+
+	if (r >= 0 && (r < 200 || r > 299))
+		r = rest_problem(r, &q, &body, NULL, &err);
+	return r < 0 ? session_fail(&err) : command_print(&body);
+}
+
+static int run(struct get *get)
+{
+	struct err err = { 0 };
+	int r = 0;
+
+	if (*cli_str(get->cli, "raw"))
+		return get_raw(get);
+	r = select_objects(get, &err);
+	if (r < 0)
+		return session_fail(&err);
+	if (get->watch)
+		return watch(get);
+	if (get->output == OUT_TABLE || get->output == OUT_WIDE)
+		return print_tables(get) ? 1 : get->failed;
+	for (size_t i = 0; i < get->selection.n; i++) {
+		r = collect(get, &get->selection.items[i], &err);
+		if (r == -ENOENT && cli_bool(get->cli, "ignore-not-found"))
+			continue;
+		if (r < 0)
+			(void)complain(get, &err);
+	}
+	if (get->failed && get->selection.one_object)
+		return 1;
+	return print_collected(get) || get->failed;
+}
+
+int command_get(struct cli *cli)
+{
+	struct get get = { .cli = cli };
+	int r = parse_output(&get);
+
+	if (r != 0)
+		return r;
+	get.all_namespaces = cli_bool(cli, "all-namespaces");
+	get.watch = cli_bool(cli, "watch") || cli_bool(cli, "watch-only");
+	r = session_open(cli, &get.session);
+	if (r != 0)
+		return r;
+	get.items = json_new_array();
+	r = run(&get);
+	(void)json_unref(get.items);
+	selection_done(&get.selection);
+	session_close(&get.session);
+	return r;
+}
