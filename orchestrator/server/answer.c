@@ -137,13 +137,20 @@ void answer_status(struct front_request *request, struct answer_style *style, in
 	answer_bytes(request, style, code, "application/json", body.data, body.len);
 }
 
-int answer_start(struct front_request *request, struct answer_style *style, int status,
-		 const char *content_type, int64_t length)
+int answer_start(struct front_request *request, struct answer_style *style,
+		 const struct core_answer *answer, const char *encoding, int64_t length)
 {
 	struct headers h;
 
-	headers_init(&h, style, status);
-	return http_respond_start(request->http, status, content_type, h.list, h.n, length);
+	headers_init(&h, style, answer->status);
+	put_answer(&h, answer);
+	if (encoding) {
+		put(&h, "Content-Encoding", encoding);
+		if (!answer->etag)
+			put(&h, "Vary", "Accept-Encoding");
+	}
+	return http_respond_start(request->http, answer->status, answer->content_type, h.list, h.n,
+				  length);
 }
 
 static void send_whole(struct front_request *request, struct answer_style *style,
@@ -190,8 +197,7 @@ static void send_pages(struct front_request *request, struct answer_style *style
 
 	request->handler = &handler;
 	request->data = answer->pages;
-	if (answer_start(request, style, answer->status, answer->content_type,
-			 core_pages_length(answer->pages)) == 0)
+	if (answer_start(request, style, answer, NULL, core_pages_length(answer->pages)) == 0)
 		pages_pump(request);
 }
 
@@ -236,15 +242,15 @@ static void send_watch(struct front_request *request, struct answer_style *style
 	request->handler = &handler;
 	request->data = answer->watch;
 	core_watch_notify(answer->watch, on_watch, request);
-	if (answer_start(request, style, answer->status ? answer->status : 200,
-			 answer->content_type, -1) == 0)
+	if (answer_start(request, style, answer, NULL, -1) == 0)
 		watch_pump(request);
 }
 
 void answer_send(struct front_request *request, struct answer_style *style,
 		 const struct core_answer *answer)
 {
-	request->style = style;
+	if (answer->type != CORE_WATCH && answer_gzip(request, style, answer))
+		return;
 	switch (answer->type) {
 	case CORE_PAGES:
 		send_pages(request, style, answer);

@@ -24,5 +24,9 @@ void answer_bytes(struct front_request *request, struct answer_style *style, int
 		  const char *content_type, const void *body, size_t len);
 void answer_status(struct front_request *request, struct answer_style *style, int code,
 		   const char *reason, const char *message);
-int answer_start(struct front_request *request, struct answer_style *style, int status,
-		 const char *content_type, int64_t length);
+/* The head of a streamed answer; @encoding is the Content-Encoding or NULL, @length -1: chunked. */
+int answer_start(struct front_request *request, struct answer_style *style,
+		 const struct core_answer *answer, const char *encoding, int64_t length);
+/* Take a long answer over, if the client is better off with it packed; false: it is not. */
+bool answer_gzip(struct front_request *request, struct answer_style *style,
+		 const struct core_answer *answer);

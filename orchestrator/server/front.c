@@ -66,15 +66,20 @@ bool front_has_room(const struct front_request *request)
 	return http_respond_queued(request->http) < STREAM_HIGH_WATER;
 }
 
+/* Who wakes itself meanwhile waits for the next time. */
 static void drain_awake(struct loop *loop, void *data)
 {
 	struct front *front = data;
+	struct list now;
 
 	(void)loop;
 	front->draining = false;
-	while (!list_empty(&front->awake)) {
-		struct front_request *request =
-			list_entry(front->awake.next, struct front_request, awake);
+	if (list_empty(&front->awake))
+		return;
+	list_append(&front->awake, &now); /* the head's place is taken … */
+	list_remove(&front->awake);
+	while (!list_empty(&now)) {
+		struct front_request *request = list_entry(now.next, struct front_request, awake);
 
 		list_remove(&request->awake);
 		if (request->handler && request->handler->on_drain)
@@ -109,7 +114,9 @@ void front_respond_status(struct front_request *request, int code, const char *r
 int front_respond_start(struct front_request *request, int status, const char *content_type,
 			int64_t length)
 {
-	return answer_start(request, request->style, status, content_type, length);
+	const struct core_answer answer = { .status = status, .content_type = content_type };
+
+	return answer_start(request, request->style, &answer, NULL, length);
 }
 
 struct http_request *front_release(struct front_request *request)
