@@ -325,8 +325,7 @@ static bool same_ports(const struct ipam_record *record, const struct netns_port
 static int take_ports(struct netns_node *node, struct ipam_record *record,
 		      const struct netns_port *ports, size_t n, struct err *err)
 {
-	struct netns_port *old = take_ptr(&record->ports);
-	auto_free void *old_owner = old;
+	auto_free struct netns_port *old = take_ptr(&record->ports);
 	size_t n_old = record->n_ports;
 	int r;
 
