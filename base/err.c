@@ -9,9 +9,13 @@
 
 const char *err_text(int code)
 {
+#ifdef __GLIBC__
 	const char *text = strerrordesc_np(code < 0 ? -code : code);
 
 	return text ? text : "Unknown error";
+#else
+	return strerror(code < 0 ? -code : code); /* musl's is a table look-up */
+#endif
 }
 
 static void err_vset(struct err *err, int code, bool explain, const char *fmt, va_list args)

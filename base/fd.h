@@ -42,7 +42,7 @@ int fd_set_nonblocking(int fd, bool on);
 int fd_set_cloexec(int fd, bool on);
 
 /* One datagram on a SOCK_SEQPACKET or SOCK_STREAM unix socket, with up to FD_PASS_MAX fds. */
-#define FD_PASS_MAX 64
+#define FD_PASS_MAX 250 /* the kernel takes 253 */
 int fd_send(int sock_fd, const void *data, size_t len, const int *fds, size_t n_fds);
 /*
  * Returns bytes received (0: end), or -errno; *ret_n_fds is how many fds came, all O_CLOEXEC and

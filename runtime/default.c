@@ -79,6 +79,33 @@ void spec_default_readonly(struct spec *spec)
 		spec_strings_add(spec, &spec->readonly_paths, readonly_paths[i]);
 }
 
+/* Nothing but what every container has, and what is given to this one. */
+static void default_device_rules(struct spec *spec)
+{
+	struct spec_device_rule *rule = SPEC_ADD(spec, &spec->resources, devices);
+
+	if (rule)
+		*rule = (struct spec_device_rule){ .type = 'a',
+						   .major = -1,
+						   .minor = -1,
+						   .read = true,
+						   .write = true,
+						   .mknod = true };
+	for (size_t i = 0; i < spec->n_devices; i++) {
+		rule = SPEC_ADD(spec, &spec->resources, devices);
+		if (rule)
+			*rule = (struct spec_device_rule){ .allow = true,
+							   .type = spec->devices[i].type == 'b'
+									   ? 'b'
+									   : 'c',
+							   .major = spec->devices[i].major,
+							   .minor = spec->devices[i].minor,
+							   .read = true,
+							   .write = true,
+							   .mknod = true };
+	}
+}
+
 void spec_default(struct spec *spec)
 {
 	spec_default_namespaces(spec);
@@ -86,6 +113,8 @@ void spec_default(struct spec *spec)
 		spec_default_capabilities(spec);
 	if (spec->n_mounts == 0)
 		spec_default_mounts(spec);
+	if (spec->resources.n_devices == 0)
+		default_device_rules(spec);
 	if (spec->masked_paths.n == 0)
 		spec_default_masked(spec);
 	if (spec->readonly_paths.n == 0)

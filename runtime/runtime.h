@@ -42,8 +42,9 @@ struct sandbox_options {
 	int cgroup_fd;	/* the pod's cgroup2 directory (borrowed), or -EBADF: none to enter */
 	const char
 		*cgroup_path; /* the same as text, for the shim's own use at death; may be NULL */
-	const struct spec_sysctl
-		*sysctls; /* net.*, kernel.shm*, …: set inside before anything runs */
+	/* net.*, kernel.shm*, …: set inside before anything runs. Those whose namespace is the
+	 * host's would change the host: the caller refuses them. */
+	const struct spec_pair *sysctls;
 	size_t n_sysctls;
 	uint64_t shm_bytes; /* /dev/shm of the pod; 0: 64 MiB */
 };
@@ -60,6 +61,8 @@ OWN_DEFINE(sandbox, struct sandbox *, sandbox_close)
 /* Kill whatever runs, end the shim, unpin, remove the socket. Blocks until the processes are gone
  * (milliseconds: cgroup.kill, or pid namespace death). */
 int sandbox_destroy(struct sandbox *sandbox, struct err *err);
+/* `down --purge`: let go of R/ns itself. */
+int sandbox_purge(const char *run_dir, struct err *err);
 /* The same by name, for a shim that is dead or unknown. */
 int sandbox_forget(const char *run_dir, const char *uid, int cgroup_fd, struct err *err);
 
@@ -84,6 +87,7 @@ struct sandbox_event {
 	pid_t pid;		   /* STARTED, KNOWN: in the host's pid namespace; 0 when exited */
 	int64_t started_ns, ended_ns;
 	bool running;		    /* KNOWN */
+	bool is_exec;		    /* STARTED, EXITED: @id is an exec's */
 	int exit_code;		    /* EXITED, KNOWN: 0–255, 128 + signal when killed by one */
 	int signal;		    /* the signal, or 0 */
 	bool oom_killed;	    /* memory.events says so */

@@ -373,7 +373,8 @@ void spec_add_device(struct spec *spec, const char *path, char type, int64_t maj
 
 /* ---- our defaults, which are those of the big engines ---- */
 
-/* All of those below, in one call; only what is not given yet. Call it after the capabilities. */
+/* All of those below and the device rules, in one call; only what is not given yet. Call it when
+ * capabilities and devices are in. */
 void spec_default(struct spec *spec);
 void spec_default_namespaces(
 	struct spec *spec); /* pid, mount, cgroup: what an agent's container has */
