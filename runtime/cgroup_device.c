@@ -51,7 +51,8 @@ static void add_return(struct program *p, bool allow)
 	add(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
-static void add_rule(struct program *p, const struct spec_device_rule *rule)
+/* False: the rule matches everything, and the kernel refuses programs with code that is never reached. */
+static bool add_rule(struct program *p, const struct spec_device_rule *rule)
 {
 	int32_t access = (rule->mknod ? BPF_DEVCG_ACC_MKNOD : 0) |
 			 (rule->read ? BPF_DEVCG_ACC_READ : 0) |
@@ -85,6 +86,7 @@ static void add_rule(struct program *p, const struct spec_device_rule *rule)
 	add_return(p, rule->allow);
 	for (size_t i = 0; i < n; i++)
 		p->insns[jumps[i]].off = (int16_t)(p->n - jumps[i] - 1);
+	return n > 0;
 }
 
 static const struct spec_device_rule always[] = {
@@ -150,10 +152,11 @@ int cgroup_set_devices(int dir_fd, const struct spec_device_rule *rules, size_t 
 		return err_set(err, -ENOMEM, "write the device rules");
 	add_head(p);
 	for (size_t i = ARRAY_LEN(always); i > 0; i--)
-		add_rule(p, &always[i - 1]);
-	for (size_t i = n; i > 0; i--)
-		add_rule(p, &rules[i - 1]);
-	add_return(p, false);
+		(void)add_rule(p, &always[i - 1]);
+	while (n > 0 && add_rule(p, &rules[n - 1]))
+		n--;
+	if (n == 0)
+		add_return(p, false);
 	fd = load(p);
 	if (fd < 0)
 		return err_set(err, fd, "load the device rules");

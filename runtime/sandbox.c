@@ -71,11 +71,23 @@ static bool is_name(const char *text)
 	       strlen(text) < CONTAINER_ID_MAX;
 }
 
+/* Only a mount point takes a propagation (kernels before 5.8 can't be asked). */
+static bool is_mount_point(const char *path)
+{
+	struct statx st;
+
+	if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, 0, &st) == 0 &&
+	    st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)
+		return st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+	return mount(NULL, path, NULL, MS_PRIVATE, NULL) == 0;
+}
+
 /* R/ns: bound to itself and private, so that pins are nobody else's business. */
 static int prepare_run_dir(const char *run_dir, struct err *err)
 {
 	char ns[PATH_MAX], shim[PATH_MAX];
 	int r = path_mkdirs(run_dir, 0755, err);
+	bool made;
 
 	if (r < 0)
 		return r;
@@ -83,12 +95,15 @@ static int prepare_run_dir(const char *run_dir, struct err *err)
 	(void)snprintf(shim, sizeof(shim), "%s/shim", run_dir);
 	if ((mkdir(ns, 0700) < 0 && errno != EEXIST) || (mkdir(shim, 0700) < 0 && errno != EEXIST))
 		return err_set(err, -errno, "make directories in %s", run_dir);
-	if (mount(NULL, ns, NULL, MS_PRIVATE, NULL) == 0)
-		return 0;
-	if (errno != EINVAL || mount(ns, ns, NULL, MS_BIND, NULL) < 0 ||
-	    mount(NULL, ns, NULL, MS_PRIVATE, NULL) < 0)
-		return err_set(err, -errno, "make %s a private mount", ns);
-	return 0;
+	made = !is_mount_point(ns);
+	if (made && mount(ns, ns, NULL, MS_BIND, NULL) < 0)
+		r = -errno;
+	if (r == 0 && mount(NULL, ns, NULL, MS_PRIVATE, NULL) < 0) {
+		r = -errno;
+		if (made)
+			(void)umount2(ns, MNT_DETACH);
+	}
+	return r < 0 ? err_set(err, r, "make %s a private mount", ns) : 0;
 }
 
 /* Through the directory's fd, since a socket's path has room for 107 characters only. */

@@ -1,0 +1,635 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pods from the outside: a real shim, real containers of busybox, and what comes back. */
+#include "tests/unit/test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "runtime/runtime.h"
+
+#define BUSYBOX "/bin/busybox"
+
+struct pod {
+	char dir[128], run[160], root[160], log[160], cgroup[64];
+	struct cgroup_host host;
+	int cgroup_fd, root_fd;
+	struct sandbox *sandbox;
+	struct sandbox_options options;
+};
+
+static const char *shim_path(void)
+{
+	static char path[512];
+	const char *bin = getenv("SHALLOP_BIN");
+
+	(void)snprintf(path, sizeof(path), "%s/shallop-shim", bin ? bin : "bin");
+	return path;
+}
+
+static void need_root(void)
+{
+	if (geteuid() != 0)
+		SKIP("needs root");
+	if (access(BUSYBOX, X_OK) < 0)
+		SKIP("needs a static busybox in " BUSYBOX);
+	if (access(shim_path(), X_OK) < 0)
+		SKIP("needs %s (make all)", shim_path());
+}
+
+static void run_command(const char *command)
+{
+	if (system(command) != 0)
+		fail_msg("%s", command);
+}
+
+static void pod_open(struct pod *p, const char *uid)
+{
+	char command[1024];
+	static int serial;
+
+	memset(p, 0, sizeof(*p));
+	(void)snprintf(p->dir, sizeof(p->dir), "%s", test_dir());
+	(void)snprintf(p->run, sizeof(p->run), "%s/run", p->dir);
+	(void)snprintf(p->root, sizeof(p->root), "%s/root", p->dir);
+	(void)snprintf(p->log, sizeof(p->log), "%s/0.log", p->dir);
+	(void)snprintf(
+		command, sizeof(command),
+		"mkdir -p %s/bin %s/etc %s/tmp && cp " BUSYBOX " %s/bin/ && cd %s/bin && for a in "
+		"sh sleep cat echo tty id ls mount touch stat wc head yes kill stty hostname "
+		"mknod dd ps true grep; do ln -s busybox $a; done",
+		p->root, p->root, p->root, p->root, p->root);
+	run_command(command);
+	cgroup_host_probe(&p->host);
+	p->cgroup_fd = -EBADF;
+	if (p->host.mount[0]) {
+		(void)snprintf(p->cgroup, sizeof(p->cgroup), "/shallop-test-%d/pod%d", getpid(),
+			       serial++);
+		p->cgroup_fd = cgroup_open(&p->host, p->cgroup, NULL, NULL, NULL);
+	}
+	p->root_fd = open(p->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	p->options = (struct sandbox_options){ .run_dir = p->run,
+					       .shim_path = shim_path(),
+					       .uid = uid,
+					       .hostname = "pod-host",
+					       .cgroup_fd = p->cgroup_fd };
+}
+
+static void pod_start(struct pod *p)
+{
+	struct err err = { 0 };
+
+	if (sandbox_create(&p->options, &p->sandbox, &err) < 0)
+		fail_msg("sandbox_create: %s", err.text);
+}
+
+static void pod_close(struct pod *p)
+{
+	struct err err = { 0 };
+	char top[64];
+
+	if (p->sandbox && sandbox_destroy(p->sandbox, &err) < 0)
+		fail_msg("sandbox_destroy: %s", err.text);
+	(void)fd_close(p->cgroup_fd);
+	(void)fd_close(p->root_fd);
+	(void)sandbox_purge(p->run, NULL);
+	(void)snprintf(top, sizeof(top), "/shallop-test-%d", getpid());
+	if (p->host.mount[0] && cgroup_remove(&p->host, top, &err) < 0)
+		fail_msg("cgroup_remove: %s", err.text);
+}
+
+static struct spec *shell_spec(const char *script)
+{
+	struct spec *spec = spec_new();
+
+	spec_strings_add(spec, &spec->process.args, "sh");
+	spec_strings_add(spec, &spec->process.args, "-c");
+	spec_strings_add(spec, &spec->process.args, script);
+	spec_strings_add(spec, &spec->process.env, "PATH=/bin");
+	spec_strings_add(spec, &spec->process.env, "COLOUR=blue");
+	spec_default(spec);
+	return spec;
+}
+
+static void next_event(struct pod *p, struct sandbox_event *e)
+{
+	struct pollfd poll_fd = { .fd = sandbox_fd(p->sandbox), .events = POLLIN };
+
+	while (sandbox_next_event(p->sandbox, e) == 0)
+		if (poll(&poll_fd, 1, 5000) <= 0)
+			fail_msg("no event within 5 s");
+}
+
+static void expect(struct pod *p, enum sandbox_event_type type, struct sandbox_event *e)
+{
+	next_event(p, e);
+	if (e->type != type)
+		fail_msg("event %d instead of %d: %s %s", e->type, type, e->id, e->error);
+}
+
+static int64_t start(struct pod *p, const char *id, struct spec *spec, struct container_options o)
+{
+	struct err err = { 0 };
+	int64_t r;
+
+	o.id = id;
+	o.spec = spec;
+	o.rootfs_fd = p->root_fd;
+	o.cgroup_parent_fd = p->cgroup_fd;
+	r = sandbox_start(p->sandbox, &o, &err);
+	if (r < 0)
+		fail_msg("sandbox_start: %s", err.text);
+	return r;
+}
+
+static void run_to_end(struct pod *p, const char *id, const char *script, struct sandbox_event *e)
+{
+	auto_spec struct spec *spec = shell_spec(script);
+
+	(void)start(p, id, spec, (struct container_options){ .log_path = p->log });
+	expect(p, SANDBOX_STARTED, e);
+	expect(p, SANDBOX_EXITED, e);
+}
+
+/* The text of the log: times cut off. */
+static const char *log_text(struct pod *p)
+{
+	static char text[1 << 16];
+	auto_buf struct buf raw = BUF_INIT(1 << 20);
+	size_t n = 0;
+
+	text[0] = '\0';
+	if (fd_read_file(p->log, &raw, NULL) < 0)
+		return text;
+	for (const char *at = buf_str(&raw); *at;) {
+		const char *end = strchrnul(at, '\n');
+
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%.*s\n",
+				      end - at > 31 ? (int)(end - at - 31) : 0, at + 31);
+		at = *end ? end + 1 : end;
+	}
+	return text;
+}
+
+TEST(sandbox_runs_a_container_to_its_end)
+{
+	struct sandbox_event e;
+	struct pod p;
+	int fds, mounts;
+
+	need_root();
+	pod_open(&p, "uid-1");
+	run_command("true");
+	pod_start(&p);
+	run_to_end(&p, "warm", "exit 0", &e); /* what is kept for all pods is there now */
+	sandbox_destroy(p.sandbox, NULL);
+	fds = open_fds();
+	mounts = mount_count();
+	pod_start(&p);
+	run_to_end(&p, "c1", "echo out; echo err >&2; exit 7", &e);
+	CHECK_INT(e.exit_code, 7);
+	CHECK_INT(e.signal, 0);
+	CHECK_STR(e.id, "c1");
+	CHECK(e.ended_ns >= e.started_ns);
+	CHECK(strstr(log_text(&p), "stdout F out\n"));
+	CHECK(strstr(log_text(&p), "stderr F err\n"));
+	CHECK(sandbox_remove(p.sandbox, "c1", NULL) > 0);
+	expect(&p, SANDBOX_DONE, &e);
+	CHECK(sandbox_destroy(p.sandbox, NULL) == 0);
+	p.sandbox = NULL;
+	CHECK_INT(open_fds(), fds);
+	CHECK_INT(mount_count(), mounts);
+	pod_close(&p);
+}
+
+TEST(sandbox_container_sees_its_own_world)
+{
+	struct sandbox_event e;
+	const char *log;
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-2");
+	pod_start(&p);
+	run_to_end(&p, "c1",
+		   "echo host $(hostname); echo colour $COLOUR; echo pid $$; echo id $(id -u):$(id "
+		   "-g); "
+		   "echo fds $(ls /proc/self/fd | wc -l); "
+		   "echo shm $(stat -f -c %T /dev/shm); "
+		   "touch /proc/sys/x 2>/dev/null && echo bad; "
+		   "echo 1 >/proc/sys/kernel/panic 2>/dev/null && echo bad; "
+		   "touch /sys/fs/cgroup/x 2>/dev/null && echo bad; "
+		   "cat /proc/kcore | wc -c; "
+		   "mknod /dev/sda b 8 0 && dd if=/dev/sda of=/dev/null count=1 2>/dev/null && "
+		   "echo bad; "
+		   "ls -d /host 2>/dev/null; grep Cap /proc/self/status; grep Seccomp: "
+		   "/proc/self/status; "
+		   "echo x >/dev/null && echo null ok; ls /dev",
+		   &e);
+	log = log_text(&p);
+	CHECK_INT(e.exit_code, 0);
+	CHECK(strstr(log, "F host pod-host\n"));
+	CHECK(strstr(log, "F colour blue\n"));
+	CHECK(strstr(log, "F pid 1\n"));
+	CHECK(strstr(log, "F id 0:0\n"));
+	CHECK(strstr(log, "F fds 4\n")); /* 0, 1, 2 and the directory itself */
+	CHECK(strstr(log, "F shm tmpfs\n"));
+	CHECK(!strstr(log, "bad"));
+	CHECK(strstr(log, "CapInh:\t0000000000000000\n"));
+	CHECK(strstr(log, "CapEff:\t00000000a80425fb\n"));
+	CHECK(strstr(log, "CapBnd:\t00000000a80425fb\n"));
+	CHECK(strstr(log, "Seccomp:\t2\n"));
+	CHECK(strstr(log, "F null ok\n"));
+	CHECK(strstr(log, "F ptmx\n"));
+	pod_close(&p);
+}
+
+TEST(sandbox_says_why_a_start_failed)
+{
+	auto_spec struct spec *spec = spec_new();
+	struct sandbox_event e;
+	struct pod p;
+	int64_t request;
+
+	need_root();
+	pod_open(&p, "uid-3");
+	pod_start(&p);
+	spec_strings_add(spec, &spec->process.args, "no-such-program");
+	spec_strings_add(spec, &spec->process.env, "PATH=/bin");
+	spec_default(spec);
+	request = start(&p, "c1", spec, (struct container_options){ .log_path = p.log });
+	expect(&p, SANDBOX_FAILED, &e);
+	CHECK_INT(e.request, request);
+	CHECK_INT(e.errno_code, -ENOENT);
+	CHECK_STR(e.error, "exec: \"no-such-program\": executable file not found in $PATH");
+	/* and nothing of it is left: the id is free again */
+	run_to_end(&p, "c1", "exit 3", &e);
+	CHECK_INT(e.exit_code, 3);
+	pod_close(&p);
+}
+
+TEST(sandbox_kills_and_signals)
+{
+	auto_spec struct spec *spec =
+		shell_spec("trap 'exit 5' TERM; echo up; while :; do sleep 0.05; done");
+	struct sandbox_event e;
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-4");
+	pod_start(&p);
+	(void)start(&p, "c1", spec, (struct container_options){ .log_path = p.log });
+	(void)start(&p, "c2", spec, (struct container_options){ 0 });
+	expect(&p, SANDBOX_STARTED, &e);
+	expect(&p, SANDBOX_STARTED, &e);
+	while (!strstr(log_text(&p), "up"))
+		usleep(1000);
+	CHECK(sandbox_signal(p.sandbox, "c1", SIGTERM, NULL) > 0);
+	expect(&p, SANDBOX_DONE, &e);
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK_STR(e.id, "c1");
+	CHECK_INT(e.exit_code, 5);
+	CHECK(sandbox_kill(p.sandbox, "c2", NULL) > 0);
+	expect(&p, SANDBOX_DONE, &e);
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK_INT(e.exit_code, 137);
+	CHECK_INT(e.signal, SIGKILL);
+	CHECK(sandbox_signal(p.sandbox, "c9", SIGTERM, NULL) > 0);
+	expect(&p, SANDBOX_FAILED, &e);
+	pod_close(&p);
+}
+
+static void read_until(int fd, char *text, size_t size, const char *wanted)
+{
+	size_t n = 0;
+
+	text[0] = '\0';
+	while (!strstr(text, wanted)) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		ssize_t got;
+
+		if (poll(&p, 1, 5000) <= 0)
+			fail_msg("waited for \"%s\", have \"%s\"", wanted, text);
+		got = read(fd, text + n, size - n - 1);
+		if (got <= 0)
+			fail_msg("end before \"%s\": \"%s\"", wanted, text);
+		n += (size_t)got;
+		text[n] = '\0';
+	}
+}
+
+TEST(sandbox_execs_with_pipes)
+{
+	auto_spec struct spec *spec = shell_spec("sleep 100");
+	const char *argv[] = { "sh", "-c",
+			       "echo $COLOUR $SIZE; echo pid1 $(cat /proc/1/comm); cat; exit 9",
+			       NULL };
+	const char *env[] = { "SIZE=big", NULL };
+	struct exec_options o = { .id = "c1", .exec_id = "e1", .argv = argv, .env = env };
+	int in[2], out[2];
+	struct sandbox_event e;
+	char text[256];
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-5");
+	pod_start(&p);
+	(void)start(&p, "c1", spec, (struct container_options){ 0 });
+	expect(&p, SANDBOX_STARTED, &e);
+	CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+	o.fds[0] = in[0];
+	o.fds[1] = out[1];
+	o.fds[2] = -EBADF;
+	CHECK(sandbox_exec(p.sandbox, &o, NULL, NULL) > 0);
+	(void)close(in[0]);
+	(void)close(out[1]);
+	expect(&p, SANDBOX_STARTED, &e);
+	CHECK_STR(e.id, "e1");
+	CHECK(e.is_exec);
+	CHECK(write(in[1], "typed\n", 6) == 6);
+	(void)close(in[1]);
+	read_until(out[0], text, sizeof(text), "typed");
+	CHECK_STR(text, "blue big\npid1 sleep\ntyped\n");
+	(void)close(out[0]);
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK_INT(e.exit_code, 9);
+	argv[0] = "nothing";
+	CHECK(sandbox_exec(p.sandbox, &o, NULL, NULL) < 0); /* closed fds */
+	o.fds[0] = o.fds[1] = -EBADF;
+	CHECK(sandbox_exec(p.sandbox, &o, NULL, NULL) > 0);
+	expect(&p, SANDBOX_FAILED, &e);
+	CHECK(strstr(e.error, "not found in $PATH"));
+	pod_close(&p);
+}
+
+TEST(sandbox_execs_with_a_terminal)
+{
+	auto_spec struct spec *spec = shell_spec("sleep 100");
+	const char *argv[] = { "sh", "-c", "tty; stty size; read x; echo got $x", NULL };
+	struct exec_options o = { .id = "c1", .exec_id = "e1", .argv = argv, .tty = true };
+	struct winsize size = { .ws_row = 33, .ws_col = 77 };
+	struct sandbox_event e;
+	int master = -EBADF;
+	char text[256];
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-6");
+	pod_start(&p);
+	(void)start(&p, "c1", spec, (struct container_options){ 0 });
+	expect(&p, SANDBOX_STARTED, &e);
+	CHECK(sandbox_exec(p.sandbox, &o, &master, NULL) > 0);
+	CHECK(master >= 0 && ioctl(master, TIOCSWINSZ, &size) == 0);
+	expect(&p, SANDBOX_STARTED, &e);
+	read_until(master, text, sizeof(text), "33 77");
+	CHECK(strstr(text, "/dev/pts/0"));
+	CHECK(write(master, "word\n", 5) == 5);
+	read_until(master, text, sizeof(text), "got word");
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK_INT(e.exit_code, 0);
+	(void)close(master);
+	pod_close(&p);
+}
+
+TEST(sandbox_attaches_and_logs_a_terminal)
+{
+	auto_spec struct spec *spec = shell_spec("read a; echo you said $a; tty; stty size");
+	struct sandbox_event e;
+	int in[2], out[2], fds[3];
+	char text[256];
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-7");
+	pod_start(&p);
+	(void)start(
+		&p, "c1", spec,
+		(struct container_options){ .log_path = p.log, .tty = true, .stdin_open = true });
+	expect(&p, SANDBOX_STARTED, &e);
+	CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+	fds[0] = in[0];
+	fds[1] = out[1];
+	fds[2] = -EBADF;
+	CHECK(sandbox_attach(p.sandbox, "c1", fds, NULL) > 0);
+	expect(&p, SANDBOX_DONE, &e);
+	CHECK(sandbox_resize(p.sandbox, "c1", 20, 60, NULL) > 0);
+	expect(&p, SANDBOX_DONE, &e);
+	(void)close(in[0]);
+	(void)close(out[1]);
+	CHECK(write(in[1], "hello\n", 6) == 6);
+	read_until(out[0], text, sizeof(text), "20 60");
+	CHECK(strstr(text, "you said hello\n"));
+	CHECK(strstr(text, "/dev/pts/0"));
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK(strstr(log_text(&p), "stdout F you said hello"));
+	(void)close(in[1]);
+	(void)close(out[0]);
+	pod_close(&p);
+}
+
+TEST(sandbox_passes_stdin_and_drops_readers_that_leave)
+{
+	auto_spec struct spec *spec = shell_spec("echo first; cat; echo end; exit 4");
+	struct sandbox_event e;
+	int in[2], out[2], fds[3];
+	char text[256];
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-8");
+	pod_start(&p);
+	(void)start(&p, "c1", spec,
+		    (struct container_options){
+			    .log_path = p.log, .stdin_open = true, .stdin_once = true });
+	expect(&p, SANDBOX_STARTED, &e);
+	for (int round = 0; round < 2; round++) {
+		CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+		fds[0] = round ? in[0] : -EBADF;
+		fds[1] = out[1];
+		fds[2] = -EBADF;
+		CHECK(sandbox_attach(p.sandbox, "c1", fds, NULL) > 0);
+		expect(&p, SANDBOX_DONE, &e);
+		(void)close(in[0]);
+		(void)close(out[1]);
+		if (round == 0) { /* goes away without a word */
+			(void)close(in[1]);
+			(void)close(out[0]);
+		}
+	}
+	CHECK(write(in[1], "one\n", 4) == 4);
+	read_until(out[0], text, sizeof(text), "one\n");
+	(void)close(in[1]); /* stdinOnce: that was all */
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK_INT(e.exit_code, 4);
+	CHECK(strstr(log_text(&p), "stdout F one\n"));
+	CHECK(strstr(log_text(&p), "stdout F end\n"));
+	(void)close(out[0]);
+	pod_close(&p);
+}
+
+TEST(sandbox_is_adopted_with_its_memory)
+{
+	auto_spec struct spec *spec = shell_spec("sleep 100");
+	struct sandbox_event e;
+	struct err err = { 0 };
+	struct pod p;
+	pid_t shim, first = 0;
+
+	need_root();
+	pod_open(&p, "uid-9");
+	pod_start(&p);
+	shim = sandbox_pid(p.sandbox);
+	(void)start(&p, "c1", spec, (struct container_options){ 0 });
+	expect(&p, SANDBOX_STARTED, &e);
+	first = e.pid;
+	run_to_end(&p, "c2", "exit 6", &e);
+	p.sandbox = sandbox_close(p.sandbox); /* the agent dies here */
+	if (sandbox_adopt(p.run, "uid-9", &p.sandbox, &err) < 0)
+		fail_msg("adopt: %s", err.text);
+	CHECK_INT(sandbox_pid(p.sandbox), shim);
+	expect(&p, SANDBOX_KNOWN, &e);
+	CHECK_STR(e.id, "c1");
+	CHECK(e.running && e.pid == first);
+	expect(&p, SANDBOX_KNOWN, &e);
+	CHECK_STR(e.id, "c2");
+	CHECK(!e.running && e.exit_code == 6);
+	expect(&p, SANDBOX_SYNCED, &e);
+	CHECK(sandbox_kill(p.sandbox, "c1", NULL) > 0);
+	expect(&p, SANDBOX_DONE, &e);
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK_INT(e.exit_code, 137);
+	/* The shim is still this process's child, from before. */
+	CHECK(sandbox_destroy(p.sandbox, &err) == 0);
+	p.sandbox = NULL;
+	CHECK(waitpid(shim, NULL, __WALL) == shim);
+	CHECK(sandbox_adopt(p.run, "uid-9", &p.sandbox, &err) == -ENOENT);
+	pod_close(&p);
+}
+
+TEST(sandbox_containers_die_with_a_killed_shim)
+{
+	auto_spec struct spec *spec = shell_spec("sleep 100");
+	struct sandbox_event e;
+	struct pod p;
+	pid_t pid;
+
+	need_root();
+	pod_open(&p, "uid-10");
+	pod_start(&p);
+	(void)start(&p, "c1", spec, (struct container_options){ 0 });
+	expect(&p, SANDBOX_STARTED, &e);
+	pid = e.pid;
+	CHECK(kill(sandbox_pid(p.sandbox), SIGKILL) == 0);
+	expect(&p, SANDBOX_GONE, &e);
+	p.sandbox = sandbox_close(p.sandbox);
+	CHECK(sandbox_forget(p.run, "uid-10", p.cgroup_fd, NULL) == 0);
+	for (int i = 0; i < 2000 && kill(pid, 0) == 0; i++)
+		usleep(1000);
+	CHECK(kill(pid, 0) < 0 && errno == ESRCH);
+	pod_close(&p);
+}
+
+TEST(sandbox_shares_a_pid_namespace)
+{
+	auto_spec struct spec *one = shell_spec("sleep 100");
+	struct sandbox_event e;
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-11");
+	p.options.share_pid = true;
+	pod_start(&p);
+	(void)start(&p, "c1", one, (struct container_options){ 0 });
+	expect(&p, SANDBOX_STARTED, &e);
+	run_to_end(&p, "c2", "cat /proc/1/comm; ls /proc/1/root/ 2>/dev/null; ps", &e);
+	CHECK_INT(e.exit_code, 0);
+	CHECK(strstr(log_text(&p), "F pause\n"));
+	CHECK(strstr(log_text(&p), "sleep 100"));
+	CHECK(!strstr(log_text(&p), "home"));
+	pod_close(&p);
+}
+
+TEST(sandbox_binds_volumes)
+{
+	auto_spec struct spec *spec = shell_spec(
+		"cat /data/sub/file; touch /data/x 2>&1; cat /etc/hosts; touch /rw/made; touch /x");
+	struct sandbox_event e;
+	char path[512], command[1024];
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-12");
+	(void)snprintf(
+		command, sizeof(command),
+		"mkdir -p %s/vol/sub %s/rw && echo content >%s/vol/sub/file && echo 10.0.0.1 me "
+		">%s/hosts",
+		p.dir, p.dir, p.dir, p.dir);
+	run_command(command);
+	pod_start(&p);
+	(void)snprintf(path, sizeof(path), "%s/vol", p.dir);
+	(void)spec_add_mount(spec, "/data", NULL, path, "rbind,ro");
+	(void)snprintf(path, sizeof(path), "%s/rw", p.dir);
+	(void)spec_add_mount(spec, "/rw", "bind", path, "rbind,rw,rslave");
+	(void)snprintf(path, sizeof(path), "%s/hosts", p.dir);
+	(void)spec_add_mount(spec, "/etc/hosts", NULL, path, "bind");
+	spec->root_readonly = true;
+	(void)start(&p, "c1", spec, (struct container_options){ .log_path = p.log });
+	expect(&p, SANDBOX_STARTED, &e);
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK(strstr(log_text(&p), "F content\n"));
+	CHECK(strstr(log_text(&p), "/data/x: Read-only file system"));
+	CHECK(strstr(log_text(&p), "F 10.0.0.1 me\n"));
+	CHECK(strstr(log_text(&p), "/x: Read-only file system"));
+	(void)snprintf(path, sizeof(path), "%s/rw/made", p.dir);
+	CHECK(access(path, F_OK) == 0);
+	pod_close(&p);
+}
+
+TEST(sandbox_create_leaves_no_residue)
+{
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-13");
+	pod_start(&p); /* R and the program are prepared */
+	CHECK(sandbox_destroy(p.sandbox, NULL) == 0);
+	p.sandbox = NULL;
+	int fds = open_fds(), mounts = mount_count();
+
+	for (unsigned nth = 1; nth < 200; nth++) {
+		struct err err = { 0 };
+		int r;
+
+		fault_arm(nth);
+		r = sandbox_create(&p.options, &p.sandbox, &err);
+		if (!fault_disarm()) {
+			if (r < 0)
+				fail_msg("clean run: %s", err.text);
+			pod_close(&p);
+			return;
+		}
+		if (r == 0) { /* a call whose failure does not matter */
+			CHECK(sandbox_destroy(p.sandbox, NULL) == 0);
+			p.sandbox = NULL;
+		} else if (r != err.code) {
+			fail_msg("call %u (%s): %d but %d: %s", nth, fault_name(), r, err.code,
+				 err.text);
+		}
+		if (open_fds() != fds || mount_count() != mounts)
+			fail_msg("call %u (%s): fds %d of %d, mounts %d of %d", nth, fault_name(),
+				 open_fds(), fds, mount_count(), mounts);
+	}
+	fail_msg("never a clean run");
+}
