@@ -420,6 +420,21 @@ int rest_get(struct rest *rest, const char *path, const char *accept, struct jso
 	return r < 0 ? err_prefix(err, r, "error: the answer to %s", path) : 0;
 }
 
+/* Several causes: one a line. */
+static int invalid_problem(const struct json_object *status, int code, struct err *err)
+{
+	const struct json_object *causes = json_at(status, "details.causes");
+	const char *kind = json_str_at(status, "details.kind"),
+		   *name = json_str_at(status, "details.name");
+	auto_buf struct buf text = { 0 };
+
+	for (size_t i = 0; i < json_len(causes); i++)
+		(void)buf_printf(&text, "\n* %s: %s", json_str_at(json_idx(causes, i), "field"),
+				 json_str_at(json_idx(causes, i), "message"));
+	return err_say(err, code, "The %s \"%s\" is invalid: %s", kind ? kind : "object",
+		       name ? name : "", buf_str(&text));
+}
+
 int rest_problem(int status, const struct rest_request *q, const struct buf *body,
 		 const char *context, struct err *err)
 {
@@ -442,6 +457,8 @@ int rest_problem(int status, const struct rest_request *q, const struct buf *bod
 	if (status == 401)
 		return err_say(err, code, "error: You must be logged in to the server (%s)",
 			       message ? message : "Unauthorized");
+	if (status == 422 && json_len(json_at(json, "details.causes")) > 1)
+		return invalid_problem(json, code, err);
 	if (message && status == 422 && !json_at(json, "details.causes"))
 		return err_say(err, code, "The request is invalid: %s", message);
 	if (message && status == 422)

@@ -236,7 +236,9 @@ static int read_text(struct reading *rd, const struct buf *text, const char *sou
 	if (r == -ENOMEM)
 		return err_set(rd->err, r, "read %s", source);
 	if (r < 0)
-		return err_say(rd->err, r, "error: error parsing %s: line %u, column %u: %s",
+		return err_say(rd->err, r,
+			       "error: error parsing %s: error converting YAML to JSON: yaml: line "
+			       "%u, column %u: %s",
 			       source, problem.line, problem.column, problem.text);
 	for (size_t i = 0; i < json_len(documents) && r == 0; i++)
 		r = add_object(rd, json_idx(documents, i), source);
