@@ -178,9 +178,52 @@ static const struct cli_flag flags_apply[] = {
 	{ "wait", 0, CLI_BOOL, "false", "true" },
 };
 
+static const struct cli_flag flags_attach[] = {
+	{ "container", 'c', CLI_STRING, "", NULL },
+	{ "detach-keys", 0, CLI_STRING, "ctrl-p,ctrl-q", NULL },
+	{ "pod-running-timeout", 0, CLI_DURATION, "1m0s", NULL },
+	{ "quiet", 'q', CLI_BOOL, "false", "true" },
+	{ "stdin", 'i', CLI_BOOL, "false", "true" },
+	{ "tty", 't', CLI_BOOL, "false", "true" },
+};
+
+static const struct cli_flag flags_exec[] = {
+	{ "container", 'c', CLI_STRING, "", NULL },
+	{ "filename", 'f', CLI_LIST, "", NULL },
+	{ "pod-running-timeout", 0, CLI_DURATION, "1m0s", NULL },
+	{ "quiet", 'q', CLI_BOOL, "false", "true" },
+	{ "stdin", 'i', CLI_BOOL, "false", "true" },
+	{ "tty", 't', CLI_BOOL, "false", "true" },
+};
+
+static const struct cli_flag flags_logs[] = {
+	{ "all-containers", 0, CLI_BOOL, "false", "true" },
+	{ "all-pods", 0, CLI_BOOL, "false", "true" },
+	{ "container", 'c', CLI_STRING, "", NULL },
+	{ "follow", 'f', CLI_BOOL, "false", "true" },
+	{ "ignore-errors", 0, CLI_BOOL, "false", "true" },
+	{ "insecure-skip-tls-verify-backend", 0, CLI_BOOL, "false", "true" },
+	{ "limit-bytes", 0, CLI_INT, "0", NULL },
+	{ "max-log-requests", 0, CLI_INT, "5", NULL },
+	{ "pod-running-timeout", 0, CLI_DURATION, "20s", NULL },
+	{ "prefix", 0, CLI_BOOL, "false", "true" },
+	{ "previous", 'p', CLI_BOOL, "false", "true" },
+	{ "selector", 'l', CLI_STRING, "", NULL },
+	{ "since", 0, CLI_DURATION, "0s", NULL },
+	{ "since-time", 0, CLI_STRING, "", NULL },
+	{ "tail", 0, CLI_INT, "-1", NULL },
+	{ "timestamps", 0, CLI_BOOL, "false", "true" },
+};
+
 #define FLAGS(table) (table), ARRAY_LEN(table)
 
 const struct cli_command cli_commands[] = {
+	{ "logs", NULL, "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
+	  "Print the logs for a container in a pod", command_logs, FLAGS(flags_logs) },
+	{ "exec", NULL, "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]",
+	  "Execute a command in a container", command_exec, FLAGS(flags_exec) },
+	{ "attach", NULL, "(POD | TYPE/NAME) -c CONTAINER", "Attach to a running container",
+	  command_attach, FLAGS(flags_attach) },
 	{ "apply", NULL, "(-f FILENAME | -k DIRECTORY)",
 	  "Apply a configuration to a resource by file name or stdin", command_apply,
 	  FLAGS(flags_apply) },
