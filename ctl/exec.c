@@ -86,6 +86,11 @@ static int run(struct exec *exec, struct session *session, const char *word)
 		return command_fail("cannot %s a container in a completed pod; current phase is %s",
 				    attach ? "attach" : "exec into", phase);
 	r = remote_container(pod, cli_str(exec->cli, "container"), quiet, &container, &err);
+	if (r < 0 && attach) {
+		(void)fprintf(stderr, "error: cannot attach to the container: %s\n",
+			      err.text + strlen("error: "));
+		return 1;
+	}
 	if (r < 0)
 		return session_fail(&err);
 	if (exec->tty && !exec->use_stdin) {
@@ -98,9 +103,13 @@ static int run(struct exec *exec, struct session *session, const char *word)
 	}
 	if (attach) {
 		check_attach_terminal(exec, pod, container);
-		if (exec->use_stdin && exec->tty && !quiet)
-			(void)fprintf(stderr,
-				      "If you don't see a command prompt, try pressing enter.\n");
+		if (!quiet)
+			(void)fprintf(
+				stderr,
+				"All commands and output from this session will be recorded in "
+				"container logs, including credentials and sensitive information "
+				"passed through the command prompt.\n"
+				"If you don't see a command prompt, try pressing enter.\n");
 	}
 	r = make_path(exec, session, pod, container, &path);
 	if (r < 0)

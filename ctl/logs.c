@@ -164,11 +164,12 @@ static int run(struct logs *logs)
 		return print_selected(logs);
 	r = remote_pod(&logs->session, logs->cli->args[0], &pod, &err);
 	if (r < 0) {
-		/* kubectl prefixes this one. */
-		(void)fprintf(stderr, "error: %s\n",
-			      strncmp(err.text, "Error from server (NotFound): ", 30) == 0
-				      ? err.text + 7 + 23
-				      : err.text);
+		if (r != -ENOENT)
+			return session_fail(&err);
+		(void)fprintf(stderr,
+			      "error: error from server (NotFound): %s in namespace \"%s\"\n",
+			      err.text + strlen("Error from server (NotFound): "),
+			      logs->session.namespace);
 		return 1;
 	}
 	if (!*wanted && logs->cli->n_args > 1)

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/websocket.h"
+#include "ctl/command.h"
 
 enum channel { CH_STDIN, CH_STDOUT, CH_STDERR, CH_RESULT, CH_RESIZE, CH_END = 255 };
 
@@ -232,6 +233,8 @@ int remote_run(struct session *session, const struct remote_options *options)
 
 	r = rest_websocket(session->rest, options->path, "v5.channel.k8s.io", &stream, protocol,
 			   sizeof(protocol), &err);
+	if (r < 0 && strncmp(err.text, "Error from server", 17) == 0)
+		return command_fail("unable to upgrade connection: %s", strstr(err.text, ": ") + 2);
 	if (r < 0)
 		return session_fail(&err);
 	r = websocket_new(stream, false, &events, &remote, &remote.ws);
@@ -299,15 +302,22 @@ int remote_container(const struct json_object *pod, const char *wanted, bool qui
 	auto_buf struct buf names = { 0 };
 	size_t n = 0;
 
+	for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+		for (size_t i = 0; i < json_len(json_at(pod, lists[l])); i++, n++)
+			(void)buf_printf(&names, "%s%s%s", n ? ", " : "",
+					 json_str_at(json_idx(json_at(pod, lists[l]), i), "name"),
+					 l == 1	  ? " (init)"
+					 : l == 2 ? " (ephem)"
+						  : "");
 	if (wanted && *wanted) {
 		for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 			if (has_container(json_at(pod, lists[i]), wanted)) {
 				*ret = wanted;
 				return 0;
 			}
-		return err_say(err, -ENOENT, "error: container %s not found in pod %s_%s", wanted,
-			       json_str_at(pod, "metadata.name"),
-			       json_str_at(pod, "metadata.namespace"));
+		return err_say(err, -ENOENT,
+			       "error: container %s is not valid for pod %s out of: %s", wanted,
+			       json_str_at(pod, "metadata.name"), buf_str(&names));
 	}
 	if (noted && has_container(containers, noted)) {
 		*ret = noted;
@@ -317,13 +327,6 @@ int remote_container(const struct json_object *pod, const char *wanted, bool qui
 	if (!*ret)
 		return err_say(err, -ENOENT, "error: pod %s has no containers",
 			       json_str_at(pod, "metadata.name"));
-	for (size_t l = 0; l < ARRAY_LEN(lists); l++)
-		for (size_t i = 0; i < json_len(json_at(pod, lists[l])); i++, n++)
-			(void)buf_printf(&names, "%s%s%s", n ? ", " : "",
-					 json_str_at(json_idx(json_at(pod, lists[l]), i), "name"),
-					 l == 1	  ? " (init)"
-					 : l == 2 ? " (ephem)"
-						  : "");
 	if (n > 1 && !quiet)
 		(void)fprintf(stderr, "Defaulted container \"%s\" out of: %s\n", *ret,
 			      buf_str(&names));
