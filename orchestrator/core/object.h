@@ -33,3 +33,43 @@ const char *object_field(const struct object *object, const char *path);
 int object_write(const struct object *object, struct buf *buf);
 /* Parsed anew, with resourceVersion, for those who will change and write it; the caller's. */
 struct json_object *object_parse(const struct object *object);
+
+/* Owners, for garbage collection: the i-th owner's uid, or NULL after the last. */
+const char *object_owner_uid(const struct object *object, size_t i, bool *ret_controller);
+int64_t object_created_ns(const struct object *object); /* creationTimestamp; 0: none */
+
+/* ---- making and writing out: for core alone ---- */
+
+/*
+ * Index and serialize @json, which is complete but for resourceVersion (it must hold none).
+ * -EINVAL: it has no metadata.name. The caller owns *ret.
+ */
+int object_new(const struct schema_kind *kind, uint64_t revision, const struct json_object *json,
+	       struct object **ret);
+void object_set_revision(struct object *object,
+			 uint64_t revision); /* before anybody else sees it */
+/* The same object at another revision: what a DELETED event shows. NULL: out of memory. */
+struct object *object_at_revision(const struct object *object, uint64_t revision);
+const char *object_bytes(const struct object *object, size_t *ret_len); /* as stored */
+const char *object_tail(const struct object *object); /* the key below its resource's prefix */
+size_t object_memory(const struct object *object);    /* bytes it takes, for bounds */
+int object_field_index(const struct schema_kind *kind, const char *path); /* or -ENOENT */
+const char *object_field_at(const struct object *object, int index);
+/* "key\0value\0…", ended by an empty key. */
+const char *object_labels(const struct object *object);
+bool object_has_finalizers(const struct object *object);
+const char *object_cells(const struct object *object); /* JSON of schema_cells(); NULL: none */
+
+enum object_form {
+	OBJECT_FULL,	     /* with kind and apiVersion */
+	OBJECT_ITEM,	     /* of a typed list: without them */
+	OBJECT_PARTIAL,	     /* kind PartialObjectMetadata of meta.k8s.io/v1: metadata alone */
+	OBJECT_PARTIAL_BETA, /* of meta.k8s.io/v1beta1 */
+	OBJECT_FORM_COUNT,
+};
+size_t object_form_len(const struct object *object, enum object_form form);
+char *object_form_put(const struct object *object, enum object_form form, char *to); /* the end */
+int object_form_write(const struct object *object, enum object_form form, struct buf *buf);
+/* Append the key of an object below @kind's prefix: "default/nginx" or "n1". */
+int object_tail_write(struct buf *buf, const struct schema_kind *kind, const char *namespace,
+		      const char *name);
