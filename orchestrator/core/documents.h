@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is served beside resources: discovery, OpenAPI, version, health. */
+#pragma once
+
+#include "orchestrator/core/request.h"
+
+void documents_answer(struct request *request, const struct core_request *from);
