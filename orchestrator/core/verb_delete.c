@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DELETE: grace periods, finalizers, preconditions, propagation (Kubernetes API, "Deletion"). */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "orchestrator/core/answer.h"
+#include "orchestrator/core/deletion.h"
+#include "orchestrator/core/listing.h"
+#include "orchestrator/core/objectmeta.h"
+#include "orchestrator/core/pages.h"
+#include "orchestrator/core/selector.h"
+#include "orchestrator/core/write.h"
+
+/* ---- options: the body's win over the query's ---- */
+
+static void fail_options(struct request *request, const char *field, const char *text)
+{
+	static const struct schema_kind kind = {
+		.kind = "DeleteOptions", .group = "meta.k8s.io", .version = "v1", .resource = ""
+	};
+	auto_schema_problems struct schema_problems *problems = schema_problems_new();
+
+	if (!problems) {
+		request_fail_error(request, -ENOMEM, NULL);
+		return;
+	}
+	schema_problem(problems, CAUSE_INVALID, field, NULL, "%s", text);
+	request->kind = &kind;
+	request->name = "";
+	request_invalid(request, problems);
+}
+
+static const char *body_text(const struct request *request, const char *path)
+{
+	return json_str_at(request->body, path);
+}
+
+static bool read_options(struct request *request, struct deletion *options)
+{
+	const struct apiquery *query = &request->query;
+	const struct json_object *orphan = json_get(request->body, "orphanDependents");
+	const struct json_object *dry_run = json_get(request->body, "dryRun");
+	bool has_orphan = orphan || query->has_orphan;
+
+	if (request->body && json_kind(request->body) != JSON_OBJECT) {
+		request_fail(request, 400,
+			     "the object provided is unrecognized (must be of type "
+			     "DeleteOptions)");
+		return false;
+	}
+	if (json_len(dry_run))
+		request->query.dry_run = json_str(json_idx(dry_run, 0));
+	options->grace_s = json_int_at(request->body, "gracePeriodSeconds", query->grace_s);
+	if (options->grace_s < -1)
+		options->grace_s = 1;
+	options->propagation = body_text(request, "propagationPolicy");
+	if (!options->propagation)
+		options->propagation = query->propagation;
+	options->uid = body_text(request, "preconditions.uid");
+	options->revision = body_text(request, "preconditions.resourceVersion");
+	if (has_orphan && options->propagation) {
+		fail_options(request, "propagationPolicy",
+			     "orphanDependents and deletionPropagation cannot be both set");
+		return false;
+	}
+	if (has_orphan)
+		options->propagation = json_truth(orphan, query->orphan) ? "Orphan" : "Background";
+	if (options->propagation && !deletion_policy_known(options->propagation)) {
+		fail_options(request, "propagationPolicy",
+			     "must be one of Orphan, Background, Foreground");
+		return false;
+	}
+	return true;
+}
+
+/* ---- one object ---- */
+
+static bool protected_namespace(const struct request *request)
+{
+	static const char *const names[] = { "default", "kube-system", "kube-public" };
+
+	if (*request->kind->group || strcmp(request->kind->resource, "namespaces") != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(request->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+static void fail_precondition(struct request *request, const char *what, const char *given,
+			      const char *have)
+{
+	struct apistatus status = { .code = 409,
+				    .name = request->name,
+				    .group = request->kind->group,
+				    .kind = request->kind->kind };
+
+	request_fail_status(
+		request, &status,
+		"Operation cannot be fulfilled on %s \"%s\": Precondition failed: %s in "
+		"precondition: %s, %s in object meta: %s",
+		request->kind->kind, request->name, what, given, what, have);
+}
+
+static bool check_preconditions(struct request *request, const struct object *old,
+				const struct deletion *options)
+{
+	char revision[24];
+
+	if (options->uid && *options->uid && strcmp(options->uid, object_uid(old)) != 0) {
+		fail_precondition(request, "UID", options->uid, object_uid(old));
+		return false;
+	}
+	(void)snprintf(revision, sizeof(revision), "%" PRIu64, object_revision(old));
+	if (options->revision && *options->revision && strcmp(options->revision, revision) != 0) {
+		fail_precondition(request, "ResourceVersion", options->revision, revision);
+		return false;
+	}
+	return true;
+}
+
+/* metav1.Status of a deletion that is done. */
+static int put_success(struct request *request, const struct object *old)
+{
+	struct apistatus status = { .code = 200,
+				    .name = object_name(old),
+				    .group = request->kind->group,
+				    .kind = request->kind->resource,
+				    .uid = object_uid(old) };
+	auto_buf struct buf text = { 0 };
+
+	if (apistatus_write(&status, &text) < 0)
+		return -ENOMEM;
+	request->body_out = answer_bytes(request, &text);
+	return request->body_out ? 0 : -ENOMEM;
+}
+
+static void remove_now(struct request *request, struct object *old)
+{
+	int r = 0;
+
+	if (request->kind->delete_returns_object)
+		request->object = object_ref(old);
+	else
+		r = put_success(request, old);
+	if (r < 0)
+		request_fail_error(request, r, NULL);
+	else if (request_dry_run(request))
+		request_done(request, 200);
+	else
+		request_stage(request, 200, old, NULL, deletion_durable(old));
+}
+
+static void delete_one(struct request *request, struct object *old, const struct deletion *options)
+{
+	auto_object struct object *object = NULL;
+	int r;
+
+	if (!check_preconditions(request, old, options))
+		return;
+	r = deletion_mark(old, options, request->now_ns, &object);
+	if (r < 0) {
+		request_fail_error(request, r, NULL);
+		return;
+	}
+	if (r == DELETION_REMOVE)
+		remove_now(request, old);
+	else if (r == DELETION_UNCHANGED || request_dry_run(request))
+		request_done_object(request, 200, object ? object : old);
+	else
+		request_stage(request, 200, old, object, true);
+}
+
+void verb_delete(struct request *request)
+{
+	struct deletion options = { 0 };
+	struct object *old;
+
+	if (!read_options(request, &options))
+		return;
+	if (protected_namespace(request)) {
+		request_forbid(request, "this namespace may not be deleted");
+		return;
+	}
+	old = request_see(request);
+	if (!old)
+		request_not_found(request);
+	else
+		delete_one(request, old, &options);
+}
+
+/* ---- a collection: all of it in one batch, answered by the list of what was deleted ---- */
+
+static int stage_each(struct request *request, const struct deletion *options,
+		      const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->n; i++) {
+		auto_object struct object *object = NULL;
+		struct object *old = state_see(request->resource, object_tail(snapshot->objects[i]),
+					       &request->saw_staged);
+		struct object *staged;
+		int r;
+
+		if (!old) /* an earlier write of this batch took it */
+			continue;
+		r = deletion_mark(old, options, request->now_ns, &object);
+		if (r == DELETION_REMOVE)
+			r = state_stage(request->core, request->resource, old, NULL,
+					deletion_durable(old), &staged);
+		else if (r == DELETION_MARKED)
+			r = state_stage(request->core, request->resource, old, object, true,
+					&staged);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void verb_deletecollection(struct request *request)
+{
+	struct snapshot_query query = { .namespace = request->namespace };
+	struct list_meta meta = { .revision = request->core->revision, .remaining = -1 };
+	auto_selector struct selector *selector = NULL;
+	auto_bytes struct bytes *body = NULL;
+	struct answer_form form = { .form = ACCEPT_OBJECT };
+	struct snapshot snapshot = { 0 };
+	struct deletion options = { 0 };
+	struct core_pages *pages;
+	struct err err = { 0 };
+	int r;
+
+	if (!read_options(request, &options))
+		return;
+	r = selector_new(request->kind, request->query.label_selector,
+			 request->query.field_selector, &selector, &err);
+	if (r == -EINVAL) {
+		request_fail(request, 400, "%s", err.text);
+		return;
+	}
+	query.selector = selector;
+	query.limit = request->query.limit > 0 ? (size_t)request->query.limit : 0;
+	if (r == 0)
+		r = snapshot_take(request->resource, &query, &snapshot);
+	if (r == 0 && !request_dry_run(request))
+		r = stage_each(request, &options, &snapshot);
+	if (r == 0)
+		r = pages_new(request->kind, &form, &meta, &snapshot, request->now_ns, &pages);
+	if (r < 0) {
+		snapshot_done(&snapshot);
+		request_fail_error(request, r, &err);
+		return;
+	}
+	body = pages_rest(pages);
+	(void)core_pages_free(pages);
+	request->saw_staged = true; /* the answer waits for what was staged */
+	if (body)
+		request_done_bytes(request, 200, body);
+	else
+		request_fail_error(request, -ENOMEM, NULL);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PATCH by JSON patch, merge patch and strategic merge patch: then it is an update. */
+#include <errno.h>
+
+#include "orchestrator/core/jsonpatch.h"
+#include "orchestrator/core/write.h"
+
+static int apply(struct request *request, struct json_object **json, struct err *err)
+{
+	switch (request->patch) {
+	case PATCH_JSON:
+		return jsonpatch_apply(json, request->body, err);
+	case PATCH_MERGE:
+		return jsonpatch_merge(json, request->body);
+	default:
+		return schema_strategic_merge(request->kind->type, *json, request->body, err);
+	}
+}
+
+static void fail_patch(struct request *request, int code, const struct err *err)
+{
+	struct apistatus status = { .code = 422, .details = true };
+
+	if (code == -ENOENT) /* a test that fails, a path that is not there */
+		request_fail_status(
+			request, &status,
+			"the server rejected our request due to an error in our request");
+	else if (code == -E2BIG)
+		request_fail(request, 413, "%s", err->text);
+	else if (code == -EINVAL)
+		request_fail(request, 400, "%s", err->text);
+	else
+		request_fail_error(request, code, err);
+}
+
+void verb_patch(struct request *request)
+{
+	auto_json struct json_object *old_json = NULL, *json = NULL;
+	struct err err = { 0 };
+	struct object *old = request_see(request);
+	int r;
+
+	if (!old) {
+		request_not_found(request);
+		return;
+	}
+	if (request->patch != PATCH_JSON && json_kind(request->body) != JSON_OBJECT) {
+		request_fail(request, 400, "a merge patch must be a JSON object");
+		return;
+	}
+	old_json = write_parse_stored(old);
+	json = object_parse(old);
+	if (!old_json || !json) {
+		request_fail_error(request, -ENOMEM, NULL);
+		return;
+	}
+	r = apply(request, &json, &err);
+	if (r < 0)
+		fail_patch(request, r, &err);
+	else if (write_decode(request, request->kind, json))
+		write_update(request, 200, old, old_json, json);
+}
