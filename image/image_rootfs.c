@@ -21,6 +21,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "image/image_config.h"
+#include "image/image_mount.h"
 #include "image/image_roots.h"
 #include "image/image_store.h"
 #include "image/limits.h"
@@ -109,46 +110,32 @@ static int make_upper(struct rootfs *root, struct err *err)
 static int set_layer(int fs_fd, const char *key, int dir_fd)
 {
 	char path[PATH_FD_MAX];
+	int r = image_fs_set_fd(fs_fd, key, dir_fd);
 
-	if (fsconfig(fs_fd, FSCONFIG_SET_FD, key, NULL, dir_fd) == 0)
-		return 0;
-	if (errno != EINVAL)
-		return -errno;
-	return fsconfig(fs_fd, FSCONFIG_SET_STRING, key, path_of_fd(dir_fd, path), 0) < 0 ? -errno
-											  : 0;
+	return r == -EINVAL ? image_fs_set_text(fs_fd, key, path_of_fd(dir_fd, path)) : r;
 }
 
 static int configure(int fs_fd, const struct rootfs *root)
 {
-	int r = 0;
+	int r = image_fs_set_text(fs_fd, "source", "overlay");
 
-	if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", "overlay", 0) < 0)
-		return -errno;
 	for (size_t i = 0; r == 0 && i < root->n_layers; i++)
 		r = set_layer(fs_fd, "lowerdir+", root->layers[i]);
 	if (r == 0 && root->upper_fd >= 0) {
 		r = set_layer(fs_fd, "upperdir", root->upper_fd);
 		if (r == 0)
 			r = set_layer(fs_fd, "workdir", root->work_fd);
-		(void)fsconfig(fs_fd, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
+		(void)image_fs_set_flag(fs_fd, "volatile");
 	}
-	if (r == 0 && fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		r = -errno;
-	return r;
+	return r == 0 ? image_fs_create(fs_fd) : r;
 }
 
 static int mount_by_fds(const struct rootfs *root)
 {
-	auto_close int fs_fd = fsopen("overlay", FSOPEN_CLOEXEC);
-	int r, fd;
+	auto_close int fs_fd = image_fsopen("overlay");
+	int r = fs_fd < 0 ? fs_fd : configure(fs_fd, root);
 
-	if (fs_fd < 0)
-		return -errno;
-	r = configure(fs_fd, root);
-	if (r < 0)
-		return r;
-	fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, root->upper_fd < 0 ? MOUNT_ATTR_RDONLY : 0);
-	return fd < 0 ? -errno : fd;
+	return r < 0 ? r : image_fsmount(fs_fd, root->upper_fd < 0);
 }
 
 static int options_text(const struct rootfs *root, const char *extra, struct buf *text)
@@ -184,9 +171,7 @@ static int mount_by_text(const struct rootfs *root, const char *dir)
 	}
 	if (r < 0)
 		return r;
-	r = open_tree(AT_FDCWD, dir, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (r < 0)
-		r = -errno;
+	r = image_open_tree(dir);
 	(void)umount2(dir, MNT_DETACH);
 	return r;
 }
