@@ -275,15 +275,16 @@ int store_commit(struct image_store *store, struct image_names *names, const cha
 int store_staging_create(struct image_store *store, struct store_staging **ret, struct err *err)
 {
 	auto_staging struct store_staging *staging = calloc(1, sizeof(*staging));
-	auto_close int lock_fd = store_lock(store, err);
+	auto_close int lock_fd = -EBADF;
 	unsigned char random[8];
 
-	if (lock_fd < 0)
-		return lock_fd;
 	if (!staging)
 		return err_set(err, -ENOMEM, "make a staging directory");
 	staging->store = store;
 	staging->fd = -EBADF;
+	lock_fd = store_lock(store, err);
+	if (lock_fd < 0)
+		return lock_fd;
 	random_bytes(random, sizeof(random));
 	for (size_t i = 0; i < sizeof(random); i++)
 		(void)snprintf(staging->name + 2 * i, 3, "%02x", random[i]);
