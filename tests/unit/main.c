@@ -12,7 +12,7 @@
 #include "base/path.h"
 
 static struct test_case *cases;
-static char made_dirs[64][64];
+static char made_dirs[256][64];
 static unsigned n_made_dirs;
 static pid_t main_pid;
 
