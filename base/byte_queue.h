@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bytes a stream still has to send: a queue of pieces, small writes gathered, shared bytes
- * (struct bytes, base/stream.h) by reference. Used by the streams only.
+ * (struct bytes, base/stream.h) by reference. For base/stream*.c only.
  */
 #pragma once
 

@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
-#include "base/list.h"
 #include "base/time.h"
 
 /*
@@ -80,7 +79,7 @@ struct loop {
 		void *data;
 	} handlers[NSIG];
 
-	struct list children;
+	struct list children, leftovers;
 	void *scratch;
 	size_t scratch_size;
 };
@@ -147,6 +146,7 @@ static struct loop *loop_alloc(void)
 	loop->signal_fd = loop->alarm_fd = -EBADF;
 	loop->alarm_ns = INT64_MAX;
 	list_init(&loop->children);
+	list_init(&loop->leftovers);
 	(void)sigemptyset(&loop->signals);
 	return loop;
 }
@@ -236,6 +236,13 @@ struct loop *loop_free(struct loop *loop)
 {
 	if (!loop)
 		return NULL;
+	while (!list_empty(&loop->leftovers)) {
+		struct loop_leftover *leftover =
+			list_entry(loop->leftovers.next, struct loop_leftover, link);
+
+		list_remove(&leftover->link);
+		leftover->free(leftover);
+	}
 	/* Deferred work is often a last free(): let it happen, within reason. */
 	for (int i = 0; i < 64 && run_tasks(loop); i++)
 		;
@@ -528,6 +535,11 @@ static bool run_tasks(struct loop *loop)
 		task.fn(loop, task.data);
 	}
 	return n > 0;
+}
+
+void loop_adopt(struct loop *loop, struct loop_leftover *leftover)
+{
+	list_append(&loop->leftovers, &leftover->link);
 }
 
 void loop_on_round(struct loop *loop, loop_fn *fn, void *data)

@@ -21,6 +21,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/list.h"
 
 struct loop;
 struct loop_timer;
@@ -69,6 +70,14 @@ void loop_defer(struct loop *loop, loop_fn *fn, void *data);
 /* Room in the ring for @tasks more, so that so many never run at once; take it back when done. */
 int loop_defer_reserve(struct loop *loop, size_t tasks);
 void loop_defer_unreserve(struct loop *loop, size_t tasks);
+
+/* What nobody else will free if the loop ends before it does itself: loop_free() does then. To take
+ * it back, list_remove(&leftover->link). */
+struct loop_leftover {
+	struct list link;
+	void (*free)(struct loop_leftover *leftover);
+};
+void loop_adopt(struct loop *loop, struct loop_leftover *leftover);
 
 /* Runs at the end of every round in which anything happened, after the deferred work: the place
  * where a batch is stepped and effects leave. One per loop. */

@@ -29,6 +29,7 @@ int stream_init(struct stream *stream, struct loop *loop, const struct stream_ki
 	stream->events = &no_events;
 	stream->input_max = INPUT_MAX_DEFAULT;
 	stream->input = BUF_INIT(0);
+	list_init(&stream->leftover.link);
 	return 0;
 }
 
@@ -59,6 +60,7 @@ struct stream *stream_free(struct stream *stream)
 	stream->dead = true;
 	stream->events = &no_events;
 	stream->finish_timer = loop_timer_free(stream->finish_timer);
+	list_remove(&stream->leftover.link);
 	stream->kind->close(stream);
 	loop_defer(stream->loop, stream_release, stream);
 	return NULL;
@@ -316,6 +318,11 @@ static void on_finish_timer(struct loop *loop, void *data)
 	(void)stream_free(data);
 }
 
+static void free_leftover(struct loop_leftover *leftover)
+{
+	(void)stream_free(CONTAINER_OF(leftover, struct stream, leftover));
+}
+
 void stream_finish(struct stream *stream)
 {
 	if (stream->dead || stream->finishing)
@@ -327,6 +334,8 @@ void stream_finish(struct stream *stream)
 		return;
 	}
 	stream->finishing = true;
+	stream->leftover.free = free_leftover;
+	loop_adopt(stream->loop, &stream->leftover);
 	stream->paused = false;
 	buf_clear(&stream->input);
 	loop_timer_set_ms(stream->finish_timer, FINISH_MS);

@@ -45,6 +45,7 @@ struct stream {
 	bool end_told;	/* on_end(0) has been called */
 	struct err err; /* code < 0: the connection is gone */
 	struct loop_timer *finish_timer;
+	struct loop_leftover leftover; /* while finishing */
 	char peer[STREAM_PEER_MAX];
 };
 

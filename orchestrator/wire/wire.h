@@ -95,6 +95,10 @@ size_t wire_queued(const struct wire *wire);		   /* bytes of messages that wait 
 unsigned wire_version(const struct wire *wire);		   /* 0 before the opening is done */
 struct stream *wire_stream(struct wire *wire);		   /* for tls_peer(), stream_peer() */
 
+/* {"error":"ENOENT","message":"…"}, as in refuse, failed and close, appended to @json; and back. */
+int wire_error_put(struct buf *json, const struct err *err);
+void wire_error_read(const char *json, size_t len, struct err *ret);
+
 /* ---- streams ---- */
 
 struct wire_channel_events {
