@@ -36,7 +36,8 @@ LIBS_all     = $(LIBS_store) $(LIBS_image) $(LIBS_netns) $(LIBS_runtime) $(LIBS_
 
 comma  := ,
 WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-	  -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral -Wno-format-truncation
+	  -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral -Wno-format-truncation \
+	  $(if $(findstring clang,$(CC)),-Wno-unknown-warning-option)
 HARDEN := -fPIE -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fno-strict-aliasing
 CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(HARDEN) -I. $(PKGS_CFLAGS) \
 	  -DSHALLOP_VERSION='"$(VERSION)"' -MMD -MP \
@@ -94,16 +95,24 @@ SHIM_SRCS := $(filter-out %_test.c %_fuzz.c,$(wildcard runtime/shim_*.c)) $(addp
 	     rootfs.c identity.c plan.c) $(addprefix base/,err.c fd.c path.c buf.c)
 SHIM_OBJS := $(patsubst %.c,$(B)/shim/%.o,$(SHIM_SRCS))
 MUSL_GCC  := $(if $(SAN)$(filter clang,$(notdir $(firstword $(CC)))),,$(shell command -v musl-gcc))
+MUSL_LIB  := $(if $(MUSL_GCC),$(patsubst %/rcrt1.o,%,$(firstword $(wildcard $(addsuffix /rcrt1.o,/usr/lib/*-linux-musl \
+	     /usr/*-linux-musl/lib64 /usr/*-linux-musl/lib /usr/local/musl/lib)))))
 # Kernel headers are not musl's: last in the search, so that libc's own come first.
-SHIM_CC   := $(if $(MUSL_GCC),$(MUSL_GCC) -idirafter /usr/include -idirafter \
+SHIM_CC   := $(if $(MUSL_LIB),$(MUSL_GCC) -idirafter /usr/include -idirafter \
 	     /usr/include/$(shell $(CC) -dumpmachine 2>/dev/null),$(CC))
 SHIM_CFLAGS = $(filter-out -O2 -g $(PKGS_CFLAGS) -D_FORTIFY_SOURCE=2,$(CFLAGS)) -Os -I. -ffunction-sections -fdata-sections
+# musl-gcc knows no static-pie: its parts by name.
+SHIM_HARD  = -static-pie -s -Wl,-z,relro,-z,now,--gc-sections
+SHIM_LINK_san  = $(LDFLAGS) $^
+SHIM_LINK_libc = $(SHIM_HARD) $^
+SHIM_LINK_musl = $(SHIM_HARD) -nostdlib -nostartfiles -Wl,--no-dynamic-linker $(MUSL_LIB)/rcrt1.o \
+		 $(MUSL_LIB)/crti.o $^ $(MUSL_LIB)/libc.a -lgcc $(MUSL_LIB)/crtn.o
 $(B)/shim/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(SHIM_CC) $(SHIM_CFLAGS) -c -o $@ $<
 $(BIN)/shallop-shim: $(SHIM_OBJS)
 	@mkdir -p $(@D)
-	$(Q)$(SHIM_CC) $(if $(SAN),$(LDFLAGS),-static-pie -s -Wl,-z,relro$(comma)-z,now$(comma)--gc-sections) -o $@ $^
+	$(Q)$(CC) -o $@ $(SHIM_LINK_$(if $(SAN),san,$(if $(MUSL_LIB),musl,libc)))
 
 # ---- unit tests: one binary a room, every libc call of the product can be made to fail
 FAULT_WRAPS = $(shell sed -n 's/^FAULT.[^,]*, \([a-z0-9_]*\),.*/-Wl,--wrap=\1/p' tests/unit/fault.c) \

@@ -14,6 +14,39 @@
  * checked, versioned) lets a new agent adopt it.
  *
  * Everything here returns quickly: what takes long is asked for and answered by an event.
+ *
+ * What the agent does for a pod, in order:
+ *	cgroup_open("…/podUID", limits) · sandbox_create() · netns_loopback_up(sandbox_net_fd()) and the
+ *	pod's link (not with host_network) · per container: spec_new(), args, env, ids, limits,
+ *	mounts, spec_default() [or spec_default_privileged()], image_rootfs_open(), sandbox_start(),
+ *	then close the rootfs fd and spec_free(): nothing of them is kept.
+ *
+ * - Root: rootfs_fd is the detached overlay of image_rootfs_open() (or any directory). Mount points
+ *   that the image lacks are made in it, so ask for a writable one, and for readOnlyRootFilesystem set
+ *   spec->root_readonly: it becomes read-only when all mounts are in.
+ * - /etc/hosts, /etc/hostname, /etc/resolv.conf, the termination log, emptyDir, hostPath, configMap, …:
+ *   spec_add_mount(spec, destination, NULL, host_path, "rbind,rw,rprivate"), "ro" (or "rro" for the
+ *   whole tree) for readOnly; mountPropagation HostToContainer is "rslave", Bidirectional "rshared". A source
+ *   that must not be looked up again (subPath) goes in as source_fd. A file's mount point is made as a file.
+ *   Make the termination log's file (mode 0666) before.
+ * - /dev/shm of the pod is in every container by itself (host_ipc: the host's), unless the spec has a
+ *   mount on /dev/shm.
+ * - Network, ipc and uts namespaces are the sandbox's; spec->namespaces[] of those kinds are ignored.
+ *   Leave spec->hostname empty. hostNetwork, hostIPC, hostPID, shareProcessNamespace and the pod's sysctls
+ *   are options of the sandbox. With host_network give hostname NULL (the host's uts namespace).
+ * - Ids are numbers: image_user_lookup() turns names into them; supplementary groups go to
+ *   spec->process.groups (fsGroup too). Without securityContext the default capabilities of spec_default()
+ *   hold; to add or drop, call spec_default_capabilities() first, change all three sets, then
+ *   spec_default(), whose seccomp profile opens what the capabilities need. allowPrivilegeEscalation:
+ *   false is process.no_new_privileges. seccompProfile Unconfined: spec->seccomp = (struct
+ *   spec_seccomp){ 0 } after spec_default(). oom_score_adj lower than allowed is skipped.
+ * - privileged: spec_default_privileged() instead of spec_default().
+ * - Limits of a container go to spec->resources (numbers as OCI's); what the machine can't enforce is
+ *   skipped, cgroup_open() on the pod says so. Container cgroups are "ID" below the pod's, the shim's
+ *   "shim". Stats: openat(pod fd, id) and cgroup_stats_read().
+ * - An id is a file name of at most 127 characters, unique among the pod's containers and execs; after
+ *   sandbox_remove() it may be used again.
+ * - A killed shim takes its containers with it. SANDBOX_GONE → sandbox_close(), then sandbox_forget().
  */
 #pragma once
 
