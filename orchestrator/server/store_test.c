@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -282,6 +284,84 @@ TEST(store_loses_nothing_acknowledged_to_kill_9)
 		close_bench(&b);
 	}
 	CHECK(acknowledged > 0);
+}
+
+/* ---- a full disk: a small tmpfs in a mount namespace of a child ---- */
+
+static void fill_disk(const char *dir)
+{
+	char path[PATH_MAX], block[4096];
+	int fd;
+
+	memset(block, 'x', sizeof(block));
+	(void)snprintf(path, sizeof(path), "%s/filler", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	for (size_t size = sizeof(block); fd >= 0 && size; size /= 2)
+		while (write(fd, block, size) == (ssize_t)size)
+			;
+	(void)close(fd);
+}
+
+/* Returns 0 when all went as it must, else the line that did not. */
+static int on_full_disk(const char *dir)
+{
+	char path[PATH_MAX], key[32], *body = calloc(1, 8192);
+	struct bench b;
+
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", dir, "tmpfs", 0, "size=2m") < 0)
+		return 77;
+	memset(body, 'j', 8191);
+	(void)snprintf(path, sizeof(path), "%s/store.db", dir);
+	if (open_at(&b, path, NULL) < 0)
+		return __LINE__;
+	for (unsigned i = 0; i < 8; i++) {
+		(void)snprintf(key, sizeof(key), "pods/default/p%u", i);
+		write_one(&b, b.floor + 1 + i, key, body, true);
+	}
+	if (b.err.code < 0)
+		return __LINE__;
+	fill_disk(dir);
+	for (unsigned i = 0; i < 100 && b.err.code == 0; i++)
+		write_one(&b, b.floor + 100 + i, "pods/default/new", body, true);
+	if (b.err.code != -ENOSPC || !strstr(b.err.text, path))
+		return __LINE__;
+	for (unsigned i = 0; i < 8; i++) { /* deletes still go through */
+		(void)snprintf(key, sizeof(key), "pods/default/p%u", i);
+		write_one(&b, b.floor + 300 + i, key, NULL, true);
+		if (b.err.code < 0)
+			return __LINE__;
+	}
+	close_bench(&b);
+	if (open_at(&b, path, NULL) < 0) /* and a full disk is no reason not to start */
+		return __LINE__;
+	for (size_t i = 0; i < b.n; i++)
+		if (strcmp(b.keys[i], "pods/default/new") != 0)
+			return __LINE__;
+	return 0;
+}
+
+TEST(store_on_a_full_disk_refuses_all_but_deletes)
+{
+	char dir[PATH_MAX];
+	int status;
+	pid_t pid;
+
+	(void)snprintf(dir, sizeof(dir), "%s/full", test_dir());
+	CHECK_INT(mkdir(dir, 0700), 0);
+	pid = fork();
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		int line = on_full_disk(dir);
+
+		if (line && line != 77)
+			print_message("line %d\n", line);
+		_exit(line == 77 ? 77 : line != 0);
+	}
+	CHECK_INT(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		SKIP("needs the right to mount");
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 /* ---- the memory backend ---- */
