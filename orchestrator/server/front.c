@@ -8,7 +8,7 @@
 
 #include "base/crypt.h"
 #include "base/log.h"
-#include "orchestrator/server/answer.h"
+#include "orchestrator/server/reply.h"
 #include "orchestrator/server/metrics.h"
 #include "orchestrator/server/streams.h"
 
@@ -16,7 +16,7 @@
 
 struct front {
 	struct front_options options;
-	struct answer_style style;
+	struct reply_style style;
 	struct listener *listeners[LISTENERS_MAX];
 	size_t n_listeners;
 	struct list connections;
@@ -108,7 +108,7 @@ void front_respond_status(struct front_request *request, int code, const char *r
 	va_start(args, fmt);
 	(void)vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
-	answer_status(request, request->style, code, reason, message);
+	reply_status(request, request->style, code, reason, message);
 }
 
 int front_respond_start(struct front_request *request, int status, const char *content_type,
@@ -116,7 +116,7 @@ int front_respond_start(struct front_request *request, int status, const char *c
 {
 	const struct core_answer answer = { .status = status, .content_type = content_type };
 
-	return answer_start(request, request->style, &answer, NULL, length);
+	return reply_start(request, request->style, &answer, NULL, length);
 }
 
 struct http_request *front_release(struct front_request *request)
@@ -140,8 +140,8 @@ static void own_metrics(struct front_request *request)
 	if (metrics_write(metrics, &text) < 0)
 		front_respond_status(request, 500, "InternalError", "write metrics: out of memory");
 	else
-		answer_bytes(request, request->style, 200,
-			     "text/plain; version=0.0.4; charset=utf-8", text.data, text.len);
+		reply_bytes(request, request->style, 200,
+			    "text/plain; version=0.0.4; charset=utf-8", text.data, text.len);
 }
 
 static void own_health(struct front_request *request)
@@ -160,8 +160,8 @@ static void own_health(struct front_request *request)
 			       "[+]ping ok\n[+]store ok\n[+]loop ok\n%s check passed\n", name);
 	else
 		(void)snprintf(text, sizeof(text), "ok");
-	answer_bytes(request, request->style, wrong ? 500 : 200, "text/plain; charset=utf-8", text,
-		     strlen(text));
+	reply_bytes(request, request->style, wrong ? 500 : 200, "text/plain; charset=utf-8", text,
+		    strlen(text));
 }
 
 static void own_openid(struct front_request *request)
@@ -175,7 +175,7 @@ static void own_openid(struct front_request *request)
 			 "\"subject_types_supported\":[\"public\"],"
 			 "\"id_token_signing_alg_values_supported\":[\"RS256\"]}",
 			 options->issuer, options->address, options->port);
-	answer_bytes(request, request->style, 200, "application/json", text.data, text.len);
+	reply_bytes(request, request->style, 200, "application/json", text.data, text.len);
 }
 
 static void own_jwks(struct front_request *request)
@@ -186,8 +186,8 @@ static void own_jwks(struct front_request *request)
 	if (jwk_set(request->front->options.sa_pub_pem, &text, &err) < 0)
 		front_respond_status(request, 500, "InternalError", "%s", err.text);
 	else
-		answer_bytes(request, request->style, 200, "application/jwk-set+json", text.data,
-			     text.len);
+		reply_bytes(request, request->style, 200, "application/jwk-set+json", text.data,
+			    text.len);
 }
 
 /* @group: who may read it; NULL: everybody. */
@@ -282,7 +282,7 @@ static void on_answer(const struct core_answer *answer, void *data)
 		streams_start(request, request->front->options.loop, answer->stream,
 			      request->front->options.nodes);
 	else
-		answer_send(request, &request->front->style, answer);
+		reply_send(request, &request->front->style, answer);
 }
 
 static const char *header_or_empty(const struct http_request *http, const char *name)
@@ -452,7 +452,7 @@ int front_new(const struct front_options *options, struct front **ret, struct er
 	front->options = *options;
 	list_init(&front->connections);
 	list_init(&front->awake);
-	answer_style_init(&front->style, options->loop);
+	reply_style_init(&front->style, options->loop);
 	front->style.count = count_response;
 	front->style.data = options->metrics;
 	*ret = front;

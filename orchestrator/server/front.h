@@ -22,10 +22,10 @@
 
 struct front;
 struct front_request;
-struct answer_style; /* answer.h */
-struct streams;	     /* streams.h */
-struct nodefront;    /* nodefront.h */
-struct metrics;	     /* metrics.h */
+struct reply_style; /* reply.h */
+struct streams;	    /* streams.h */
+struct nodefront;   /* nodefront.h */
+struct metrics;	    /* metrics.h */
 
 struct front_options {
 	struct loop *loop;
@@ -64,7 +64,7 @@ struct front_request {
 	uint64_t ticket; /* waits in the core */
 	const struct front_handler *handler;
 	void *data;
-	struct answer_style *style;
+	struct reply_style *style;
 	struct list awake; /* in the front's list of those to be drained at the end of the round */
 };
 

@@ -4,29 +4,29 @@
 
 #include "orchestrator/server/front.h"
 
-#define ANSWER_HEADERS_MAX 16
+#define REPLY_HEADERS_MAX 16
 
 /* What every answer of one server shares. */
-struct answer_style {
+struct reply_style {
 	uint64_t audit_state;		     /* of the generator of Audit-Ids: unique, not secret */
 	char flow_uid[37], level_uid[37];    /* X-Kubernetes-PF-* */
 	void (*count)(void *data, int code); /* each answer's status, for the metrics */
 	void *data;
 	struct loop *loop;
 };
-void answer_style_init(struct answer_style *style, struct loop *loop);
+void reply_style_init(struct reply_style *style, struct loop *loop);
 
 /* The core's answer; a CORE_STREAM is not for here. */
-void answer_send(struct front_request *request, struct answer_style *style,
-		 const struct core_answer *answer);
+void reply_send(struct front_request *request, struct reply_style *style,
+		const struct core_answer *answer);
 /* A whole body of our own. */
-void answer_bytes(struct front_request *request, struct answer_style *style, int status,
-		  const char *content_type, const void *body, size_t len);
-void answer_status(struct front_request *request, struct answer_style *style, int code,
-		   const char *reason, const char *message);
+void reply_bytes(struct front_request *request, struct reply_style *style, int status,
+		 const char *content_type, const void *body, size_t len);
+void reply_status(struct front_request *request, struct reply_style *style, int code,
+		  const char *reason, const char *message);
 /* The head of a streamed answer; @encoding is the Content-Encoding or NULL, @length -1: chunked. */
-int answer_start(struct front_request *request, struct answer_style *style,
-		 const struct core_answer *answer, const char *encoding, int64_t length);
+int reply_start(struct front_request *request, struct reply_style *style,
+		const struct core_answer *answer, const char *encoding, int64_t length);
 /* Take a long answer over, if the client is better off with it packed; false: it is not. */
-bool answer_gzip(struct front_request *request, struct answer_style *style,
-		 const struct core_answer *answer);
+bool reply_gzip(struct front_request *request, struct reply_style *style,
+		const struct core_answer *answer);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/gzip.h"
-#include "orchestrator/server/answer.h"
+#include "orchestrator/server/reply.h"
 
 #define GZIP_MIN   ((int64_t)128 << 10) /* as a kube-apiserver */
 #define PIECE_SIZE ((size_t)64 << 10)
@@ -97,8 +97,8 @@ static bool is_near(const struct http_request *http)
 	       strncmp(peer, "[::ffff:127.", 12) == 0;
 }
 
-bool answer_gzip(struct front_request *request, struct answer_style *style,
-		 const struct core_answer *answer)
+bool reply_gzip(struct front_request *request, struct reply_style *style,
+		const struct core_answer *answer)
 {
 	static const struct front_handler handler = { squeeze_pump, squeeze_gone };
 	int64_t length = answer->type == CORE_PAGES ? core_pages_length(answer->pages)
@@ -118,7 +118,7 @@ bool answer_gzip(struct front_request *request, struct answer_style *style,
 	squeeze->body = squeeze->pages ? NULL : bytes_ref(answer->body);
 	request->handler = &handler;
 	request->data = squeeze;
-	if (answer_start(request, style, answer, "gzip", -1) == 0)
+	if (reply_start(request, style, answer, "gzip", -1) == 0)
 		squeeze_pump(request);
 	return true;
 }

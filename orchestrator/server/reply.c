@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "orchestrator/server/answer.h"
+#include "orchestrator/server/reply.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 #include "base/crypt.h"
 #include "base/json.h"
 
-void answer_style_init(struct answer_style *style, struct loop *loop)
+void reply_style_init(struct reply_style *style, struct loop *loop)
 {
 	random_bytes(&style->audit_state, sizeof(style->audit_state));
 	random_uid(style->flow_uid);
@@ -20,7 +20,7 @@ void answer_style_init(struct answer_style *style, struct loop *loop)
 /* ---- headers ---- */
 
 struct headers {
-	struct http_header list[ANSWER_HEADERS_MAX];
+	struct http_header list[REPLY_HEADERS_MAX];
 	size_t n;
 	char audit[40], retry[16], etag[160];
 	char warnings[4096];
@@ -50,7 +50,7 @@ static const char *hex(char *at, uint64_t value, unsigned digits)
 	return at;
 }
 
-static void put_common(struct headers *h, struct answer_style *style)
+static void put_common(struct headers *h, struct reply_style *style)
 {
 	uint64_t a = next_random(&style->audit_state), b = next_random(&style->audit_state);
 
@@ -104,7 +104,7 @@ static void put_answer(struct headers *h, const struct core_answer *answer)
 		put_warning(h, *w);
 }
 
-static void headers_init(struct headers *h, struct answer_style *style, int status)
+static void headers_init(struct headers *h, struct reply_style *style, int status)
 {
 	h->n = h->warnings_len = 0;
 	put_common(h, style);
@@ -114,8 +114,8 @@ static void headers_init(struct headers *h, struct answer_style *style, int stat
 
 /* ---- whole bodies ---- */
 
-void answer_bytes(struct front_request *request, struct answer_style *style, int status,
-		  const char *content_type, const void *body, size_t len)
+void reply_bytes(struct front_request *request, struct reply_style *style, int status,
+		 const char *content_type, const void *body, size_t len)
 {
 	struct headers h;
 
@@ -125,8 +125,8 @@ void answer_bytes(struct front_request *request, struct answer_style *style, int
 	(void)http_respond(request->http, status, content_type, h.list, h.n, body, len);
 }
 
-void answer_status(struct front_request *request, struct answer_style *style, int code,
-		   const char *reason, const char *message)
+void reply_status(struct front_request *request, struct reply_style *style, int code,
+		  const char *reason, const char *message)
 {
 	auto_buf struct buf body = { 0 };
 
@@ -134,11 +134,11 @@ void answer_status(struct front_request *request, struct answer_style *style, in
 			      "\"status\":\"Failure\",\"message\":");
 	(void)json_write_string(&body, message, strlen(message), JSON_HTML_SAFE);
 	(void)buf_printf(&body, ",\"reason\":\"%s\",\"code\":%d}\n", reason, code);
-	answer_bytes(request, style, code, "application/json", body.data, body.len);
+	reply_bytes(request, style, code, "application/json", body.data, body.len);
 }
 
-int answer_start(struct front_request *request, struct answer_style *style,
-		 const struct core_answer *answer, const char *encoding, int64_t length)
+int reply_start(struct front_request *request, struct reply_style *style,
+		const struct core_answer *answer, const char *encoding, int64_t length)
 {
 	struct headers h;
 
@@ -153,7 +153,7 @@ int answer_start(struct front_request *request, struct answer_style *style,
 				  length);
 }
 
-static void send_whole(struct front_request *request, struct answer_style *style,
+static void send_whole(struct front_request *request, struct reply_style *style,
 		       const struct core_answer *answer)
 {
 	struct headers h;
@@ -190,14 +190,14 @@ static void pages_gone(struct front_request *request)
 	request->data = NULL;
 }
 
-static void send_pages(struct front_request *request, struct answer_style *style,
+static void send_pages(struct front_request *request, struct reply_style *style,
 		       const struct core_answer *answer)
 {
 	static const struct front_handler handler = { pages_pump, pages_gone };
 
 	request->handler = &handler;
 	request->data = answer->pages;
-	if (answer_start(request, style, answer, NULL, core_pages_length(answer->pages)) == 0)
+	if (reply_start(request, style, answer, NULL, core_pages_length(answer->pages)) == 0)
 		pages_pump(request);
 }
 
@@ -234,7 +234,7 @@ static void watch_gone(struct front_request *request)
 	request->data = NULL;
 }
 
-static void send_watch(struct front_request *request, struct answer_style *style,
+static void send_watch(struct front_request *request, struct reply_style *style,
 		       const struct core_answer *answer)
 {
 	static const struct front_handler handler = { watch_pump, watch_gone };
@@ -242,14 +242,14 @@ static void send_watch(struct front_request *request, struct answer_style *style
 	request->handler = &handler;
 	request->data = answer->watch;
 	core_watch_notify(answer->watch, on_watch, request);
-	if (answer_start(request, style, answer, NULL, -1) == 0)
+	if (reply_start(request, style, answer, NULL, -1) == 0)
 		watch_pump(request);
 }
 
-void answer_send(struct front_request *request, struct answer_style *style,
-		 const struct core_answer *answer)
+void reply_send(struct front_request *request, struct reply_style *style,
+		const struct core_answer *answer)
 {
-	if (answer->type != CORE_WATCH && answer_gzip(request, style, answer))
+	if (answer->type != CORE_WATCH && reply_gzip(request, style, answer))
 		return;
 	switch (answer->type) {
 	case CORE_PAGES:
