@@ -101,7 +101,7 @@ static __int128 scale_ten(__int128 digits, int power, bool lost)
 		lost |= digits % 10 != 0;
 		digits /= 10;
 	}
-	return digits + lost;
+	return digits < NANO_MAX ? digits + lost : NANO_MAX;
 }
 
 static __int128 nano_of(const struct pieces *pieces, int power, bool binary)

@@ -109,11 +109,13 @@ TEST(quantity_arithmetic_is_exact)
 
 TEST(quantity_rounds_away_from_zero)
 {
-	struct quantity tiny = q("0.0001"), minus = q("-1.5"), huge = q("1e100");
+	struct quantity tiny = q("0.0001"), minus = q("-1.5"), huge = q("1e100"),
+			huger = q("0.1234567890123456789012345678901234567890123e99999");
 	char text[QUANTITY_TEXT_MAX];
 
 	quantity_round_up(&tiny, QUANTITY_MILLI);
 	CHECK_STR(quantity_format(&tiny, text), "1m");
 	CHECK(quantity_value(&minus) == -2);
+	CHECK(quantity_cmp(&huge, &huger) == 0);
 	CHECK(quantity_value(&huge) == INT64_MAX && quantity_milli_value(&huge) == INT64_MAX);
 }

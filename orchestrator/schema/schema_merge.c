@@ -255,10 +255,13 @@ static int merge_list(const struct merge_rule *rule, struct json_object *object,
 }
 
 static int delete_scalars(struct json_object *object, const char *name,
-			  const struct json_object *gone)
+			  const struct json_object *gone, struct err *err)
 {
 	struct json_object *list = json_get(object, name);
 
+	if (json_kind(gone) != JSON_ARRAY || (list && json_kind(list) != JSON_ARRAY))
+		return err_say(err, -EINVAL, "invalid patch format of primitive list: %s%s",
+			       DIRECTIVE_DELETE_FROM, name);
 	for (size_t i = 0, n = json_len(gone); i < n; i++)
 		for (size_t k = json_len(list); k-- > 0;)
 			if (json_equal(json_idx(list, k), json_idx(gone, i)))
@@ -446,7 +449,7 @@ int merge_object(struct merge_rows rows, struct json_object *object,
 		if (gone && patches)
 			r = json_put(object, it.key, json_copy(it.value)) < 0 ? no_memory(err) : 0;
 		else if (gone)
-			r = delete_scalars(object, gone, it.value);
+			r = delete_scalars(object, gone, it.value, err);
 		else if (json_kind(it.value) != JSON_ARRAY || !is_ordered(patch, it.key))
 			r = merge_member(rows, object, it.key, it.value, patches, err);
 	}

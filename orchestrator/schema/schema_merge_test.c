@@ -113,6 +113,8 @@ TEST(strategic_merge_refuses_bad_patches)
 		"{'spec':{'$setElementOrder/containers':'x'}}",
 		"{'spec':{'volumes':[{'$retainKeys':['name'],'name':'v','secret':{}}]}}",
 		"{'spec':{'volumes':[{'$retainKeys':'name','name':'v'}]}}",
+		"{'metadata':{'$deleteFromPrimitiveList/name':['a']}}",
+		"{'metadata':{'$deleteFromPrimitiveList/finalizers':{}}}",
 		"[]",
 	};
 
