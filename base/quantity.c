@@ -114,7 +114,7 @@ static __int128 nano_of(const struct pieces *pieces, int power, bool binary)
 		bool point = i >= pieces->n_whole;
 		char c = point ? pieces->fraction[i - pieces->n_whole] : pieces->whole[i];
 
-		if (digits >= NANO_MAX / 100) { /* beyond every bound, or below a billionth */
+		if (digits > NANO_MAX / 10) { /* beyond every bound, or below a billionth */
 			if (!point)
 				return NANO_MAX;
 			lost |= c != '0';

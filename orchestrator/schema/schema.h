@@ -214,7 +214,7 @@ int schema_strategic_diff(const struct schema_type *type, const struct json_obje
 			  const struct json_object *modified, const struct json_object *current,
 			  struct json_object **ret_patch, struct err *err);
 
-/* ---- documents, made from the rows ---- */
+/* ---- documents, made from the rows each time: a caller that serves them often keeps them ---- */
 
 int schema_discovery_aggregated(const char *path /* "/api" or "/apis" */, struct buf *ret);
 /* "/api", "/apis", "/apis/G", "/apis/G/V", "/api/v1"; -ENOENT */
@@ -222,6 +222,9 @@ int schema_discovery_legacy(const char *path, const char *server_address, struct
 int schema_openapi_v3_index(struct buf *ret);
 int schema_openapi_v3(const char *group_version /* "api/v1", "apis/apps/v1" */, struct buf *ret);
 int schema_openapi_v2(struct buf *ret);
+/* What the documents' ETag and the index's ?hash= say of a document's bytes; returns @text. */
+#define SCHEMA_HASH_MAX 20
+const char *schema_hash(const void *data, size_t len, char text[SCHEMA_HASH_MAX]);
 
 /* ---- Tables ---- */
 
