@@ -22,6 +22,9 @@ int command_target(const struct cli *cli, const struct kubeconfig *config,
 int command_print(const struct buf *buf);
 
 int command_get(struct cli *cli);
+int command_cp(struct cli *cli);
+int command_version(struct cli *cli);
+int command_cluster_info(struct cli *cli);
 int command_logs(struct cli *cli);
 int command_exec(struct cli *cli);
 int command_attach(struct cli *cli);

@@ -215,9 +215,25 @@ static const struct cli_flag flags_logs[] = {
 	{ "timestamps", 0, CLI_BOOL, "false", "true" },
 };
 
+static const struct cli_flag flags_cp[] = {
+	{ "container", 'c', CLI_STRING, "", NULL },
+	{ "no-preserve", 0, CLI_BOOL, "false", "true" },
+	{ "retries", 0, CLI_INT, "0", NULL },
+};
+
+static const struct cli_flag flags_version[] = {
+	{ "client", 0, CLI_BOOL, "false", "true" },
+	{ "output", 'o', CLI_STRING, "", NULL },
+};
+
 #define FLAGS(table) (table), ARRAY_LEN(table)
 
 const struct cli_command cli_commands[] = {
+	{ "cluster-info", NULL, "", "Display cluster information", command_cluster_info, NULL, 0 },
+	{ "version", NULL, "", "Print the client and server version information", command_version,
+	  FLAGS(flags_version) },
+	{ "cp", NULL, "<file-spec-src> <file-spec-dest>",
+	  "Copy files and directories to and from containers", command_cp, FLAGS(flags_cp) },
 	{ "logs", NULL, "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
 	  "Print the logs for a container in a pod", command_logs, FLAGS(flags_logs) },
 	{ "exec", NULL, "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]",
