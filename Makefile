@@ -213,8 +213,8 @@ up: deps all fixtures
 down:
 	@$(BIN)/shallop down
 
-sizes: all
-	@python3 tests/sizes.py $(BIN)
+sizes: all fixtures
+	@SHALLOP_BIN=$(abspath $(BIN)) tests/e2e/host.sh python3 tests/bench/sizes.py
 bench: all fixtures
 	@SHALLOP_BIN=$(abspath $(BIN)) tests/e2e/host.sh python3 tests/bench/bench.py
 
