@@ -36,7 +36,7 @@ LIBS_all     = $(LIBS_store) $(LIBS_image) $(LIBS_netns) $(LIBS_runtime) $(LIBS_
 
 comma  := ,
 WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
-	  -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral -Wno-format-truncation \
+	  -Wpointer-arith -Wwrite-strings -Wformat=2 -Wno-format-nonliteral $(if $(findstring clang,$(CC)),,-Wno-format-truncation) \
 	  $(if $(findstring clang,$(CC)),-Wno-unknown-warning-option)
 HARDEN := -fPIE -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fno-strict-aliasing
 CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(HARDEN) -I. $(PKGS_CFLAGS) \

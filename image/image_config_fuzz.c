@@ -48,7 +48,7 @@ static void try_manifest(const struct buf *text, const struct buf *config)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	auto_buf struct buf parts[3] = { BUF_INIT(0), BUF_INIT(0), BUF_INIT(0) };
+	struct buf parts[3] = { BUF_INIT(0), BUF_INIT(0), BUF_INIT(0) };
 
 	for (size_t i = 0; i < 3; i++) {
 		const uint8_t *nul = size ? memchr(data, '\0', size) : NULL;
@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_manifest(&parts[0], &parts[1]);
 	try_reference(buf_str(&parts[2]));
 	try_reference(buf_str(&parts[0]));
-	for (size_t i = 1; i < 3; i++)
+	for (size_t i = 0; i < 3; i++)
 		buf_done(&parts[i]);
 	return 0;
 }
