@@ -112,7 +112,7 @@ void write_update(struct request *request, int status, struct object *old,
 		return;
 	}
 	schema_default(request->kind, json);
-	if (!admission_mutate(request, json, old_json))
+	if (!write_track(request, json, old_json) || !admission_mutate(request, json, old_json))
 		return;
 	r = objectmeta_generation(request->kind, json, old_json);
 	if (r < 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/core/admission.h"
+#include "orchestrator/core/managed.h"
 #include "orchestrator/core/objectmeta.h"
 #include "orchestrator/core/podstatus.h"
 #include "orchestrator/core/reviews.h"
@@ -326,6 +327,17 @@ void write_commit(struct request *request, int status, struct object *old,
 	request_stage(request, status, old, object, is_durable(request, old_json, json));
 }
 
+bool write_track(struct request *request, struct json_object *json, const struct json_object *old)
+{
+	int r;
+
+	schema_api_version(request->kind, request->api_version, sizeof(request->api_version));
+	r = managed_track(request, json, old);
+	if (r < 0)
+		request_fail_error(request, r, NULL);
+	return r == 0;
+}
+
 /* ---- create ---- */
 
 /* It may go only when its content has gone: the namespace controller takes this finalizer. */
@@ -399,7 +411,7 @@ void write_create(struct request *request, struct json_object *json)
 	if (!admission_namespace(request, json) || !prepare_new(request, json))
 		return;
 	schema_default(request->kind, json);
-	if (!admission_mutate(request, json, NULL))
+	if (!write_track(request, json, NULL) || !admission_mutate(request, json, NULL))
 		return;
 	name = json_str_at(json, "metadata.name");
 	free(request->made_name);

@@ -21,6 +21,7 @@ void write_commit(struct request *request, int status, struct object *old,
 /* An update of @old (with its parsed form) to @json: what main endpoint, status and patches share. */
 void write_update(struct request *request, int status, struct object *old,
 		  const struct json_object *old_json, struct json_object *json);
+bool write_track(struct request *request, struct json_object *json, const struct json_object *old);
 void write_create(struct request *request, struct json_object *json);
 
 /* The stored state, parsed, without the resourceVersion that object_parse() adds; NULL: no memory. */
