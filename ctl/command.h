@@ -22,6 +22,7 @@ int command_target(const struct cli *cli, const struct kubeconfig *config,
 int command_print(const struct buf *buf);
 
 int command_get(struct cli *cli);
+int command_describe(struct cli *cli);
 int command_cp(struct cli *cli);
 int command_version(struct cli *cli);
 int command_cluster_info(struct cli *cli);

@@ -226,9 +226,22 @@ static const struct cli_flag flags_version[] = {
 	{ "output", 'o', CLI_STRING, "", NULL },
 };
 
+static const struct cli_flag flags_describe[] = {
+	{ "all-namespaces", 'A', CLI_BOOL, "false", "true" },
+	{ "chunk-size", 0, CLI_INT, "500", NULL },
+	{ "filename", 'f', CLI_LIST, "", NULL },
+	{ "kustomize", 'k', CLI_STRING, "", NULL },
+	{ "recursive", 'R', CLI_BOOL, "false", "true" },
+	{ "selector", 'l', CLI_STRING, "", NULL },
+	{ "show-events", 0, CLI_BOOL, "true", "true" },
+};
+
 #define FLAGS(table) (table), ARRAY_LEN(table)
 
 const struct cli_command cli_commands[] = {
+	{ "describe", NULL, "(-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME)",
+	  "Show details of a specific resource or group of resources", command_describe,
+	  FLAGS(flags_describe) },
 	{ "cluster-info", NULL, "", "Display cluster information", command_cluster_info, NULL, 0 },
 	{ "version", NULL, "", "Print the client and server version information", command_version,
 	  FLAGS(flags_version) },
