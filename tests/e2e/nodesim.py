@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import struct
+import time
 
 NAMES = {16: "hello", 17: "welcome", 18: "refuse", 19: "join", 20: "renew", 21: "certificate",
          22: "ping", 23: "pong", 24: "ack", 25: "failed", 32: "have", 33: "desired", 34: "synced",
@@ -56,15 +57,13 @@ class Node:
 
     def next(self):
         """The next message as (name, fields), or ("stream", (channel, frame type, flags, bytes))."""
-        while True:
-            channel, kind, flags, payload = self.read_frame()
-            if channel:
-                return "stream", (channel, kind, flags, payload)
-            name = NAMES[kind]
-            if name == "ping":
-                self.frame(0, TYPES["pong"], b"{}")
-                continue
-            return name, json.loads(payload)
+        channel, kind, flags, payload = self.read_frame()
+        if channel:
+            return "stream", (channel, kind, flags, payload)
+        name = NAMES[kind]
+        if name == "ping":
+            self.frame(0, TYPES["pong"], b"{}")
+        return name, json.loads(payload)
 
     def expect(self, *names):
         """The first message of one of these names; others wait for their turn."""
@@ -72,11 +71,13 @@ class Node:
             if name in names:
                 del self.waiting[i]
                 return name, fields
-        while True:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
             name, fields = self.next()
             if name in names:
                 return name, fields
             self.waiting.append((name, fields))
+        raise TimeoutError(f"no {' or '.join(names)}, but {self.waiting}")
 
     # ---- what an agent does
     def register(self, **labels):
