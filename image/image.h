@@ -119,14 +119,17 @@ int image_repair(struct image_store *store, image_problem_fn *problem, void *dat
 
 /* ---- a container's root ---- */
 /*
- * Overlay of @image's layers with an upper directory below @dir (made: upper/, work/; @dir itself
- * must exist), as a detached mount that belongs to no namespace until the container moves it in:
- * nothing to unmount, ever. Returns the mount's fd. @read_only: no upper at all. The image's content
- * stays until image_rootfs_remove(), whatever happens to its names. -EEXIST: @dir has a root already.
+ * Overlay of @image's layers with an upper directory below @dir (made if missing, with upper/ and
+ * work/), as a detached mount that belongs to no namespace until the container moves it in: nothing
+ * to unmount, ever. Returns the mount's fd. @read_only: no upper at all. The image's content stays
+ * until image_rootfs_forget(), whatever happens to its names. -EEXIST: @dir has a root already.
+ * The calling process must be in the mount namespace that it opened the store in.
  */
 int image_rootfs_open(struct image_store *store, const struct image *image, const char *dir,
 		      bool read_only, struct err *err);
-/* Remove upper and work again; nothing there is fine. */
+/* The root in @dir needs the image no more: quick. Removing upper and work is the caller's. */
+void image_rootfs_forget(struct image_store *store, const char *dir);
+/* Forget, and remove upper and work: as long as that takes. Nothing there is fine. */
 int image_rootfs_remove(struct image_store *store, const char *dir, struct err *err);
 
 /*

@@ -195,10 +195,21 @@ int image_rootfs_open(struct image_store *store, const struct image *image, cons
 	int r, fd;
 
 	root.dir_fd = open(dir, DIR_FLAGS);
+	if (root.dir_fd == -1 && errno == ENOENT) {
+		r = path_mkdirs(dir, 0700, err);
+		if (r < 0)
+			return err_prefix(err, r, "root of image %s", image->id);
+		root.dir_fd = open(dir, DIR_FLAGS);
+	}
 	if (root.dir_fd < 0)
 		return err_set(err, -errno, "root of image %s: open %s", image->id, dir);
 	/* Registered first: from here on a cleaner leaves the layers alone. */
 	r = image_roots_add(store, dir, image->manifest);
+	if (r == -EEXIST && faccessat(root.dir_fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+		/* The one before has been removed without a word. */
+		image_roots_remove(store, dir);
+		r = image_roots_add(store, dir, image->manifest);
+	}
 	if (r < 0)
 		return err_set(err, r, "root of image %s: register %s", image->id, dir);
 	r = open_layers(store, image, read_only, &root, err);
@@ -211,6 +222,11 @@ int image_rootfs_open(struct image_store *store, const struct image *image, cons
 		return err_prefix(err, fd, "root of image %s below %s", image->id, dir);
 	}
 	return fd;
+}
+
+void image_rootfs_forget(struct image_store *store, const char *dir)
+{
+	image_roots_remove(store, dir);
 }
 
 int image_rootfs_remove(struct image_store *store, const char *dir, struct err *err)

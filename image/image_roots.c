@@ -81,3 +81,12 @@ int image_roots_list(struct image_store *store, char (**list)[IMAGE_DIGEST_MAX],
 	(void)closedir(dir);
 	return r;
 }
+
+void image_roots_sweep(struct image_store *store)
+{
+	char(*list)[IMAGE_DIGEST_MAX] = NULL;
+	size_t n = 0, cap = 0;
+
+	(void)image_roots_list(store, &list, &n, &cap);
+	free(list);
+}

@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "image/image_config.h"
+#include "image/image_roots.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 
@@ -185,6 +186,7 @@ static int first_look(struct image_store *store, struct err *err)
 	if (lock_fd < 0 || flock(lock_fd, LOCK_EX) < 0)
 		return err_set(err, -errno, "lock image store %s", store->dir);
 	sweep_staging(store);
+	image_roots_sweep(store);
 	r = image_names_load(store->dir_fd, &store->names, &why);
 	if (r == -ENOENT || r == -EBADMSG)
 		return rebuild_names(store, err);
