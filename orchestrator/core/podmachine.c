@@ -521,6 +521,7 @@ static void volumes_failed(struct podmachine *pm, const struct podmachine_event 
 	const int64_t most = 122 * NS_PER_S; /* as the kubelet's volume operations back off */
 
 	pm->volumes = PM_NONE;
+	pm->volumes_pending = false;
 	pm->volumes_delay_ns =
 		pm->volumes_delay_ns ? MIN(2 * pm->volumes_delay_ns, most) : NS_PER_S / 2;
 	pm->volumes_retry_ns = now_ns + pm->volumes_delay_ns;
@@ -529,7 +530,7 @@ static void volumes_failed(struct podmachine *pm, const struct podmachine_event 
 
 static void input_changed(struct podmachine *pm)
 {
-	pm->volumes_retry_ns = 0;
+	pm->volumes_retry_ns = pm->sandbox_retry_ns = 0;
 	for (size_t i = 0; i < pm->n_containers; i++)
 		if (pm->containers[i].state != PM_EXITED)
 			pm->containers[i].retry_ns = 0;
@@ -556,7 +557,11 @@ static void pod_event(struct podmachine *pm, const struct podmachine_event *even
 	switch (event->type) {
 	case POD_VOLUMES_READY:
 		pm->volumes = PM_READY;
+		pm->volumes_pending = false;
 		pm->volumes_delay_ns = 0;
+		break;
+	case POD_VOLUMES_PENDING:
+		pm->volumes_pending = pm->volumes == PM_MAKING;
 		break;
 	case POD_VOLUMES_FAILED:
 		volumes_failed(pm, event, now_ns);

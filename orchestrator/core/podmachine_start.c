@@ -439,7 +439,7 @@ void pm_start_step(struct podmachine *pm, int64_t now_ns)
 		}
 	}
 	/* The kubelet mounts first and makes the sandbox then; so a pod whose volumes fail has none. */
-	if (pm->volumes == PM_READY && pm->sandbox == PM_NONE)
+	if ((pm->volumes == PM_READY || pm->volumes_pending) && pm->sandbox == PM_NONE)
 		make_sandbox(pm, now_ns);
 	if (pm->volumes != PM_READY || pm->sandbox != PM_READY || pm->ending)
 		return;

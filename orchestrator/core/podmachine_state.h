@@ -93,6 +93,7 @@ struct podmachine {
 	struct pm_container *containers; /* init, then main, then ephemeral */
 	size_t n_containers;
 	enum pm_part sandbox, volumes;
+	bool volumes_pending; /* MAKING, and only an answer from afar is missing */
 	bool had_sandbox; /* ever: the next one is a change */
 	int64_t sandbox_retry_ns, volumes_retry_ns, volumes_delay_ns;
 	int64_t start_ns;  /* status.startTime */
