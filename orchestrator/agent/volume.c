@@ -388,8 +388,13 @@ static int open_sub_path(int volume_fd, const char *sub_path, const char *mount_
 		if (fd >= 0) {
 			char link[PATH_FD_MAX];
 
-			(void)chmod(path_of_fd(fd, link), mode);
-			(void)fchownat(fd, "", (uid_t)-1, st.st_gid, AT_EMPTY_PATH);
+			if (chmod(path_of_fd(fd, link), mode) < 0 ||
+			    fchownat(fd, "", (uid_t)-1, st.st_gid, AT_EMPTY_PATH) < 0) {
+				int r = -errno;
+
+				fd_close(fd);
+				fd = r;
+			}
 		}
 	}
 	if (fd < 0)
