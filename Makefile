@@ -227,3 +227,6 @@ install: all
 help:
 	@sed -n 's/^# ---- \(.*\)/\1/p' Makefile; echo; echo "targets: all deps up down check unit e2e fixtures fuzz layers" \
 		"fmt fmt-check sizes bench check-vm install clean; variables: SAN=1 STATIC=1 CC=clang V=1"
+
+check-vm: all fixtures
+	@SHALLOP_BIN=$(abspath $(BIN)) tests/vm/check.sh

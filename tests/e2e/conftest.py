@@ -19,6 +19,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SHALLOP_BIN", ROOT / "bin"))
 REAL_KUBECTL = pathlib.Path(os.environ.get("REAL_KUBECTL", ROOT / "build/k8s/kubectl"))
 IMAGES = ROOT / "build/images"
+# How much slower this machine is than a plain one (a VM under emulation).
+SLOW = int(os.environ.get("E2E_SLOW", "1"))
 
 POD_NGINX = """\
 apiVersion: v1
@@ -73,11 +75,11 @@ class Cluster:
         args = [str(a) for a in (BIN / "shallop", args[0], "--data-dir", self.data, "--run-dir",
                                  self.run, *args[1:])]
         return subprocess.run(args, check=check, text=True, capture_output=True, env=self.env,
-                              timeout=kw.pop("timeout", 120), **kw)
+                              timeout=kw.pop("timeout", 120 * SLOW), **kw)
 
     def up(self):
-        r = subprocess.run([str(a) for a in (BIN / "shallop", "up", *self.flags)], text=True,
-                           capture_output=True, env=self.env, timeout=120, check=False)
+        r = subprocess.run([str(a) for a in (BIN / "shallop", "up", "--timeout", 60 * SLOW, *self.flags)], text=True,
+                           capture_output=True, env=self.env, timeout=120 * SLOW, check=False)
         log = self.data / "logs/shallop.log"
         assert r.returncode == 0, r.stderr + (log.read_text()[-4000:] if log.exists() else "")
         return r
@@ -99,7 +101,7 @@ class Cluster:
         """Run kubectl (ours unless `program` says otherwise); returns the finished process."""
         args = [str(program or BIN / "kubectl"), *map(str, args)]
         r = subprocess.run(args, text=kw.pop("text", True), capture_output=True, env=self.env, check=False,
-                           timeout=kw.pop("timeout", 60), **kw)
+                           timeout=kw.pop("timeout", 60 * SLOW), **kw)
         if check:
             assert r.returncode == 0, f"{' '.join(args)}: exit {r.returncode}\n{r.stdout}{r.stderr}"
         return r
@@ -118,7 +120,7 @@ class Cluster:
 
     def wait(self, what, condition, timeout=30):
         """Until condition() is true; `what` names it when time is up."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * SLOW
         while True:
             value = condition()
             if value:
