@@ -697,7 +697,7 @@ int enact_spawn(const struct enact *enact, struct enact_child *ret, struct err *
 	r = gather_texts(&c);
 	if (r == -EINVAL)
 		return err_say(err, r, "the container has no command to run");
-	auto_free const char **texts = c.argv;
+	auto_free const char **texts __attribute__((unused)) = c.argv;
 
 	if (r < 0)
 		return err_set(err, r, "collect arguments");

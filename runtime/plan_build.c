@@ -931,7 +931,7 @@ int plan_make(const struct spec *spec, const struct plan_options *options, struc
 
 int plan_make_process(const struct spec *spec, struct plan_made *ret, struct err *err)
 {
-	static int (*const parts[])(struct builder *) = { build_process };
+	static int (*const parts[])(struct builder *) = { refuse, build_process };
 	struct builder b = { .spec = spec, .err = err };
 
 	return run_builder(&b, parts, ARRAY_LEN(parts), ret);

@@ -1,0 +1,781 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shallop-runtime: the OCI runtime as a command, in the manner of runc and crun. One table of verbs and
+ * one of options for each drive parsing and help.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/time.h"
+#include "runtime/cgroup.h"
+#include "runtime/config.h"
+#include "runtime/launch.h"
+#include "runtime/relay.h"
+
+#define ROOT_DEFAULT "/run/shallop-runtime"
+#define SPEC_VERSION "1.3.0"
+#define LIST_MAX     256
+#define EXIT_USAGE   2
+#define EXIT_EXEC    255 /* as runc: the process could not be run */
+
+/* What the command line may say, for all verbs together. */
+struct args {
+	/* global */
+	const char *root, *log, *log_format, *cgroup_manager, *rootless, *criu;
+	bool debug, systemd_cgroup, help, version;
+	/* of a verb */
+	const char *bundle, *config, *console_socket, *pid_file, *format, *process, *cwd, *user;
+	const char *apparmor, *process_label, *cgroup;
+	long preserve_fds;
+	bool no_pivot, no_new_keyring, no_subreaper, detach, keep, all, force, tty, no_new_privs,
+		quiet, ignore_paused;
+	const char *env[LIST_MAX], *caps[LIST_MAX], *gids[LIST_MAX];
+	size_t n_env, n_caps, n_gids;
+	const char **rest; /* positional */
+	size_t n_rest;
+};
+
+enum option_kind { FLAG, TEXT, NUMBER, LIST };
+struct option {
+	const char *name;
+	char letter;
+	enum option_kind kind;
+	size_t offset, count; /* into struct args */
+	const char *help;
+};
+struct verb {
+	const char *name;
+	int (*run)(const struct args *args, struct err *err);
+	const char *usage, *help;
+	const struct option *options;
+	size_t n_options;
+	size_t min_rest, max_rest;
+	bool stop_at_rest; /* what follows the first positional is somebody else's */
+};
+
+#define AT(member) offsetof(struct args, member)
+
+static const struct option global_options[] = {
+	{ "root", 0, TEXT, AT(root), 0, "directory of the containers' state (" ROOT_DEFAULT ")" },
+	{ "log", 0, TEXT, AT(log), 0, "file for error messages, beside stderr" },
+	{ "log-format", 0, TEXT, AT(log_format), 0, "text or json" },
+	{ "debug", 0, FLAG, AT(debug), 0, "accepted; there is nothing more to say" },
+	{ "systemd-cgroup", 0, FLAG, AT(systemd_cgroup), 0, "refused: cgroupfs only" },
+	{ "cgroup-manager", 0, TEXT, AT(cgroup_manager), 0, "cgroupfs or disabled" },
+	{ "rootless", 0, TEXT, AT(rootless), 0, "accepted" },
+	{ "criu", 0, TEXT, AT(criu), 0, "accepted" },
+	{ "help", 'h', FLAG, AT(help), 0, "this text" },
+	{ "version", 'v', FLAG, AT(version), 0, "version of runtime and specification" },
+};
+
+#define OPTIONS_CREATE                                                                                \
+	{ "bundle", 'b', TEXT, AT(bundle), 0, "directory with config.json (.)" },                     \
+		{ "config", 'f', TEXT, AT(config), 0, "configuration file instead of the bundle's" }, \
+		{ "console-socket",   0, TEXT,                                                        \
+		  AT(console_socket), 0, "unix socket that gets the terminal" },                      \
+		{ "pid-file", 0, TEXT, AT(pid_file), 0, "file to write the process id to" },          \
+		{ "preserve-fds",   0, NUMBER,                                                        \
+		  AT(preserve_fds), 0, "descriptors after stderr to pass on" },                       \
+		{ "no-pivot", 0, FLAG, AT(no_pivot), 0, "chroot instead of pivot_root" },             \
+	{                                                                                             \
+		"no-new-keyring", 0, FLAG, AT(no_new_keyring), 0, "accepted"                          \
+	}
+
+static const struct option create_options[] = { OPTIONS_CREATE };
+static const struct option run_options[] = {
+	OPTIONS_CREATE,
+	{ "detach", 'd', FLAG, AT(detach), 0, "return when the container runs" },
+	{ "keep", 0, FLAG, AT(keep), 0, "keep the state of the container when it ends" },
+	{ "no-subreaper", 0, FLAG, AT(no_subreaper), 0, "accepted" },
+};
+static const struct option kill_options[] = {
+	{ "all", 'a', FLAG, AT(all), 0, "signal every process of the container" },
+};
+static const struct option delete_options[] = {
+	{ "force", 'f', FLAG, AT(force), 0, "kill it first; no such container is fine too" },
+};
+static const struct option list_options[] = {
+	{ "format", 'f', TEXT, AT(format), 0, "table or json" },
+	{ "quiet", 'q', FLAG, AT(quiet), 0, "ids only" },
+};
+static const struct option exec_options_[] = {
+	{ "process", 'p', TEXT, AT(process), 0, "file with the process as JSON" },
+	{ "cwd", 0, TEXT, AT(cwd), 0, "working directory" },
+	{ "env", 'e', LIST, AT(env), AT(n_env), "NAME=value" },
+	{ "tty", 't', FLAG, AT(tty), 0, "give it a terminal" },
+	{ "user", 'u', TEXT, AT(user), 0, "UID[:GID]" },
+	{ "additional-gids", 'g', LIST, AT(gids), AT(n_gids), "supplementary group" },
+	{ "detach", 'd', FLAG, AT(detach), 0, "return when the process runs" },
+	{ "pid-file", 0, TEXT, AT(pid_file), 0, "file to write the process id to" },
+	{ "console-socket", 0, TEXT, AT(console_socket), 0, "unix socket that gets the terminal" },
+	{ "cap", 'c', LIST, AT(caps), AT(n_caps), "one more capability" },
+	{ "no-new-privs", 0, FLAG, AT(no_new_privs), 0, "set no_new_privs" },
+	{ "preserve-fds", 0, NUMBER, AT(preserve_fds), 0, "descriptors after stderr to pass on" },
+	{ "apparmor", 0, TEXT, AT(apparmor), 0, "refused where it can't be applied" },
+	{ "process-label", 0, TEXT, AT(process_label), 0, "refused where it can't be applied" },
+	{ "cgroup", 0, TEXT, AT(cgroup), 0, "accepted when it is the container's own (/)" },
+	{ "ignore-paused", 0, FLAG, AT(ignore_paused), 0, "exec also where all is frozen" },
+};
+
+/* ---- create, run, start ---- */
+
+static struct launch_options launch_of(const struct args *a)
+{
+	return (struct launch_options){
+		.root = a->root,
+		.id = a->rest[0],
+		.bundle = a->bundle,
+		.config = a->config,
+		.console_socket = a->console_socket,
+		.pid_file = a->pid_file,
+		.preserve_fds = (unsigned)a->preserve_fds,
+		.no_pivot = a->no_pivot,
+		.no_cgroup = a->cgroup_manager && strcmp(a->cgroup_manager, "disabled") == 0,
+	};
+}
+
+static int verb_create(const struct args *a, struct err *err)
+{
+	struct launch_options o = launch_of(a);
+	auto_record struct record *r = NULL;
+	struct launched launched;
+
+	return launch_create(&o, &r, &launched, err);
+}
+
+static int verb_run(const struct args *a, struct err *err)
+{
+	struct launch_options o = launch_of(a);
+	auto_close int signal_fd = -EBADF;
+	struct record *r = NULL;
+	struct launched launched;
+	int code, exit_code;
+
+	o.start = true;
+	o.foreground = !a->detach;
+	if (!a->detach) {
+		signal_fd = relay_signals(err);
+		if (signal_fd < 0)
+			return signal_fd;
+	}
+	code = launch_create(&o, &r, &launched, err);
+	if (code < 0)
+		return code;
+	if (a->detach) {
+		(void)record_free(r);
+		return 0;
+	}
+	exit_code = relay_run(launched.pid, signal_fd, launched.master_fd, err);
+	(void)fd_close(launched.master_fd);
+	if (a->keep) {
+		(void)record_free(r);
+		return exit_code;
+	}
+	code = launch_delete(r, a->root, true, err);
+	return code < 0 ? code : exit_code;
+}
+
+static int verb_start(const struct args *a, struct err *err)
+{
+	auto_record struct record *r = NULL;
+	int code = record_open(a->root, a->rest[0], &r, err);
+
+	return code < 0 ? code : launch_start(r, err);
+}
+
+/* ---- state, list ---- */
+
+static int put_out(const struct buf *text)
+{
+	return fd_write_all(STDOUT_FILENO, buf_str(text), text->len);
+}
+
+static int verb_state(const struct args *a, struct err *err)
+{
+	auto_record struct record *r = NULL;
+	auto_buf struct buf text = BUF_INIT(1 << 20);
+	int code = record_open(a->root, a->rest[0], &r, err);
+
+	if (code < 0)
+		return code;
+	code = record_state_json(r, record_status(r), true, &text);
+	if (code == 0)
+		code = buf_putc(&text, '\n');
+	if (code == 0)
+		code = put_out(&text);
+	return code < 0 ? err_set(err, code, "print the state") : 0;
+}
+
+static int add_to_list(const struct args *a, const struct record *r, struct buf *out)
+{
+	enum record_status status = record_status(r);
+	bool json = a->format && strcmp(a->format, "json") == 0;
+
+	if (a->quiet)
+		return buf_printf(out, "%s\n", r->id);
+	if (!json)
+		return buf_printf(out, "%-36s %-10d %-10s %-40s %-32s %u\n", r->id,
+				  status == RECORD_STOPPED ? 0 : (int)r->pid,
+				  record_status_name(status), r->bundle, r->created, r->owner);
+	if (out->len > 1)
+		(void)buf_putc(out, ',');
+	return record_state_json(r, status, true, out);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorted names of @root's entries, NULL at the end; the caller frees all. */
+static char **names_in(const char *root)
+{
+	DIR *dir = opendir(root);
+	struct dirent *e;
+	char **names = calloc(1, sizeof(*names));
+	size_t n = 0, cap = names ? 1 : 0;
+
+	while (names && dir && (e = readdir(dir))) {
+		if (e->d_name[0] == '.' || array_grow(&names, &cap, n + 2, sizeof(*names)) < 0)
+			continue;
+		names[n] = strdup(e->d_name);
+		n += names[n] != NULL;
+	}
+	if (dir)
+		(void)closedir(dir);
+	if (names) {
+		names[n] = NULL;
+		qsort(names, n, sizeof(*names), compare_names);
+	}
+	return names;
+}
+
+static int verb_list(const struct args *a, struct err *err)
+{
+	bool json = a->format && strcmp(a->format, "json") == 0;
+	auto_buf struct buf out = BUF_INIT(64u << 20);
+	char **names;
+
+	if (a->format && !json && strcmp(a->format, "table") != 0)
+		return err_say(err, -EINVAL, "format must be table or json");
+	names = names_in(a->root);
+	if (json)
+		(void)buf_putc(&out, '[');
+	else if (!a->quiet)
+		(void)buf_printf(&out, "%-36s %-10s %-10s %-40s %-32s %s\n", "ID", "PID", "STATUS",
+				 "BUNDLE", "CREATED", "OWNER");
+	for (size_t i = 0; names && names[i]; i++) {
+		auto_record struct record *r = NULL;
+
+		/* One that is being made or removed is not listed. */
+		if (record_open(a->root, names[i], &r, NULL) == 0)
+			(void)add_to_list(a, r, &out);
+		free(names[i]);
+	}
+	free(names);
+	if (json)
+		(void)buf_puts(&out, "]\n");
+	return buf_error(&out) ? err_set(err, buf_error(&out), "list containers") : put_out(&out);
+}
+
+/* ---- kill, delete, pause ---- */
+
+static int signal_by_name(const char *text)
+{
+	char *end;
+	long number = strtol(text, &end, 10);
+
+	if (*text && !*end)
+		return number > 0 && number < 65 ? (int)number : -EINVAL;
+	if (strncasecmp(text, "SIG", 3) == 0)
+		text += 3;
+	for (int signo = 1; signo < 32; signo++)
+		if (strcasecmp(sigabbrev_np(signo), text) == 0)
+			return signo;
+	if (strncasecmp(text, "RTMIN", 5) == 0) {
+		number = text[5] == '+' ? strtol(text + 6, &end, 10) : 0;
+		return number >= 0 && SIGRTMIN + number <= SIGRTMAX ? SIGRTMIN + (int)number
+								    : -EINVAL;
+	}
+	return -EINVAL;
+}
+
+static int verb_kill(const struct args *a, struct err *err)
+{
+	const char *name = a->n_rest > 1 ? a->rest[1] : "TERM";
+	auto_record struct record *r = NULL;
+	int signo = signal_by_name(name), code;
+
+	if (signo < 0)
+		return err_say(err, signo, "unknown signal \"%s\"", name);
+	code = record_open(a->root, a->rest[0], &r, err);
+	return code < 0 ? code : launch_kill(r, signo, a->all, err);
+}
+
+static int verb_delete(const struct args *a, struct err *err)
+{
+	struct record *r = NULL;
+	int code = record_open(a->root, a->rest[0], &r, err);
+
+	if (code == -ENOENT && a->force) {
+		/* Also what died half-made. */
+		auto_close int root_fd = open(a->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		err->code = 0;
+		if (root_fd >= 0 && record_id_is_valid(a->rest[0]))
+			return path_remove_tree_at(root_fd, a->rest[0], err);
+		return 0;
+	}
+	return code < 0 ? code : launch_delete(r, a->root, a->force, err);
+}
+
+static int set_frozen(const struct args *a, bool frozen, struct err *err)
+{
+	auto_record struct record *r = NULL;
+	auto_close int fd = -EBADF;
+	struct cgroup_host host;
+	int code = record_open(a->root, a->rest[0], &r, err);
+	enum record_status wanted = frozen ? RECORD_RUNNING : RECORD_PAUSED;
+
+	if (code < 0)
+		return code;
+	if (record_status(r) != wanted)
+		return err_say(err, -EINVAL, "container %s is not %s: it is %s", r->id,
+			       record_status_name(wanted), record_status_name(record_status(r)));
+	if (!r->cgroup)
+		return err_say(err, -EOPNOTSUPP, "container %s has no cgroup", r->id);
+	cgroup_host_probe(&host);
+	fd = cgroup_open(&host, r->cgroup, NULL, NULL, err);
+	return fd < 0 ? fd : cgroup_freeze(fd, frozen, err);
+}
+
+static int verb_pause(const struct args *a, struct err *err)
+{
+	return set_frozen(a, true, err);
+}
+
+static int verb_resume(const struct args *a, struct err *err)
+{
+	return set_frozen(a, false, err);
+}
+
+/* ---- exec ---- */
+
+/* A number and nothing else: "1x", "-1" and "4294967296" name nobody (CVE-2024-40635 and kin). */
+static int parse_id(const char *text, size_t len, uint32_t *ret)
+{
+	uint64_t value = 0;
+
+	if (len == 0 || len > 10)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -EINVAL;
+		value = value * 10 + (uint64_t)(text[i] - '0');
+	}
+	if (value >= UINT32_MAX)
+		return -EINVAL;
+	*ret = (uint32_t)value;
+	return 0;
+}
+
+static int set_user(struct spec_process *p, const char *text, struct err *err)
+{
+	size_t len = strcspn(text, ":");
+	int r = parse_id(text, len, &p->uid);
+
+	p->gid = 0;
+	if (r == 0 && text[len])
+		r = parse_id(text + len + 1, strlen(text + len + 1), &p->gid);
+	return r < 0 ? err_say(err, r, "user \"%s\" is not UID[:GID]", text) : 0;
+}
+
+static int set_lists(struct spec *spec, const struct args *a, struct err *err)
+{
+	struct spec_process *p = &spec->process;
+
+	for (size_t i = 0; i < a->n_env; i++)
+		spec_strings_add(spec, &p->env, a->env[i]);
+	for (size_t i = 0; i < a->n_caps; i++) {
+		int cap = spec_capability_by_name(a->caps[i]);
+		uint64_t bit = UINT64_C(1) << (cap < 0 ? 0 : cap);
+
+		if (cap < 0)
+			return err_say(err, -EINVAL, "\"%s\" is no capability", a->caps[i]);
+		p->has_capabilities = true;
+		p->capabilities.bounding |= bit;
+		p->capabilities.permitted |= bit;
+		p->capabilities.effective |= bit;
+	}
+	for (size_t i = 0; i < a->n_gids; i++) {
+		uint32_t *gid = SPEC_ADD(spec, p, groups);
+
+		if (!gid)
+			return err_set(err, -ENOMEM, "collect groups");
+		if (parse_id(a->gids[i], strlen(a->gids[i]), gid) < 0)
+			return err_say(err, -EINVAL, "group \"%s\" is no number", a->gids[i]);
+	}
+	return 0;
+}
+
+/* The container's own process, changed by the flags; or the one of --process. */
+static int exec_process(struct spec *spec, const struct args *a, struct err *err)
+{
+	struct spec_process *p = &spec->process;
+	int r = 0;
+
+	if (a->process) {
+		auto_buf struct buf text = BUF_INIT(CONFIG_MAX);
+
+		p->terminal = false;
+		r = fd_read_file(a->process, &text, err);
+		if (r == 0)
+			r = config_parse_process(spec, buf_str(&text), text.len, err);
+	} else {
+		p->args = (struct spec_strings){ 0 };
+		for (size_t i = 1; i < a->n_rest; i++)
+			spec_strings_add(spec, &p->args, a->rest[i]);
+		p->terminal = a->tty;
+		p->console_rows = p->console_cols = 0;
+	}
+	if (r == 0 && a->user)
+		r = set_user(p, a->user, err);
+	if (r == 0)
+		r = set_lists(spec, a, err);
+	if (a->cwd)
+		p->cwd = a->cwd;
+	if (a->apparmor)
+		p->apparmor_profile = a->apparmor;
+	if (a->process_label)
+		p->selinux_label = a->process_label;
+	p->no_new_privileges |= a->no_new_privs;
+	return r;
+}
+
+static int run_exec(const struct args *a, struct record *r, struct err *err)
+{
+	struct exec_request request = { .spec = r->spec,
+					.console_socket = a->console_socket,
+					.pid_file = a->pid_file,
+					.preserve_fds = (unsigned)a->preserve_fds,
+					.foreground = !a->detach };
+	auto_close int signal_fd = -EBADF;
+	enum record_status status = record_status(r);
+	struct launched launched;
+	int code = exec_process(r->spec, a, err), exit_code;
+
+	if (code < 0)
+		return code;
+	if (status == RECORD_PAUSED && !a->ignore_paused)
+		return err_say(err, -EINVAL, "cannot exec in a paused container (--ignore-paused)");
+	if (status != RECORD_RUNNING && status != RECORD_CREATED && status != RECORD_PAUSED)
+		return err_say(err, -ESRCH, "cannot exec in a container that is %s",
+			       record_status_name(status));
+	if (a->cgroup && strcmp(a->cgroup, "/") != 0)
+		return err_say(err, -EOPNOTSUPP, "exec into cgroup %s is not supported", a->cgroup);
+	if (!a->detach) {
+		signal_fd = relay_signals(err);
+		if (signal_fd < 0)
+			return signal_fd;
+	}
+	code = launch_exec(r, &request, &launched, err);
+	if (code < 0 || a->detach)
+		return code;
+	exit_code = relay_run(launched.pid, signal_fd, launched.master_fd, err);
+	(void)fd_close(launched.master_fd);
+	return exit_code;
+}
+
+static int verb_exec(const struct args *a, struct err *err)
+{
+	auto_record struct record *r = NULL;
+	int code;
+
+	if (a->n_rest < 2 && !a->process)
+		return err_say(err, -EINVAL, "exec without a command");
+	code = record_open(a->root, a->rest[0], &r, err);
+	return code < 0 ? code : run_exec(a, r, err);
+}
+
+static int verb_version(const struct args *a, struct err *err)
+{
+	(void)a;
+	(void)err;
+	(void)printf("shallop-runtime version " SHALLOP_VERSION "\nspec: " SPEC_VERSION "\n");
+	return 0;
+}
+
+/* ---- the table ---- */
+
+#define WITH(rows) rows, ARRAY_LEN(rows)
+#define WITH_NONE  NULL, 0
+static const struct verb verbs[] = {
+	{ "create", verb_create, "ID", "make a container, its process waiting",
+	  WITH(create_options), 1, 1, false },
+	{ "start", verb_start, "ID", "let the process of a created container go", WITH_NONE, 1, 1,
+	  false },
+	{ "run", verb_run, "ID", "create and start; wait for its end", WITH(run_options), 1, 1,
+	  false },
+	{ "state", verb_state, "ID", "the state of a container as JSON", WITH_NONE, 1, 1, false },
+	{ "kill", verb_kill, "ID [SIGNAL]", "signal a container (TERM)", WITH(kill_options), 1, 2,
+	  false },
+	{ "delete", verb_delete, "ID", "remove a stopped container", WITH(delete_options), 1, 1,
+	  false },
+	{ "exec", verb_exec, "ID COMMAND [ARGUMENT…]", "run another process in a container",
+	  WITH(exec_options_), 1, SIZE_MAX, true },
+	{ "list", verb_list, "", "the containers below --root", WITH(list_options), 0, 0, false },
+	{ "pause", verb_pause, "ID", "freeze a container", WITH_NONE, 1, 1, false },
+	{ "resume", verb_resume, "ID", "thaw it", WITH_NONE, 1, 1, false },
+	{ "version", verb_version, "", "version of runtime and specification", WITH_NONE, 0, 0,
+	  false },
+};
+
+static void print_options(FILE *out, const struct option *options, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char letter[8] = "   ", name[48];
+
+		if (options[i].letter)
+			(void)snprintf(letter, sizeof(letter), "-%c,", options[i].letter);
+		(void)snprintf(name, sizeof(name), "%s%s", options[i].name,
+			       options[i].kind == FLAG ? "" : " VALUE");
+		(void)fprintf(out, "  %s --%-24s %s\n", letter, name, options[i].help);
+	}
+}
+
+static void print_help(FILE *out, const struct verb *verb)
+{
+	if (verb) {
+		(void)fprintf(out, "usage: shallop-runtime [OPTION…] %s [OPTION…] %s\n%s\n",
+			      verb->name, verb->usage, verb->help);
+		print_options(out, verb->options, verb->n_options);
+		return;
+	}
+	(void)fprintf(out, "usage: shallop-runtime [OPTION…] VERB …\n\n");
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		(void)fprintf(out, "  %-8s %-24s %s\n", verbs[i].name, verbs[i].usage,
+			      verbs[i].help);
+	(void)fprintf(out, "\n");
+	print_options(out, global_options, ARRAY_LEN(global_options));
+}
+
+/* ---- parsing ---- */
+
+static const struct option *find_option(const struct option *options, size_t n, const char *text,
+					size_t len, bool is_letter)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (is_letter ? options[i].letter == *text
+			      : strncmp(options[i].name, text, len) == 0 && !options[i].name[len])
+			return &options[i];
+	}
+	return NULL;
+}
+
+static int set_option(struct args *a, const struct option *o, const char *value, struct err *err)
+{
+	char *at = (char *)a + o->offset, *end;
+
+	switch (o->kind) {
+	case FLAG:
+		*(bool *)at = !value || strcmp(value, "false") != 0;
+		return 0;
+	case TEXT:
+		*(const char **)at = value;
+		return 0;
+	case NUMBER:
+		*(long *)at = strtol(value, &end, 10);
+		if (!*value || *end || *(long *)at < 0 || *(long *)at > 1024)
+			return err_say(err, -EINVAL, "--%s: \"%s\" is not a number up to 1024",
+				       o->name, value);
+		return 0;
+	case LIST: {
+		size_t *n = (size_t *)((char *)a + o->count);
+
+		if (*n == LIST_MAX)
+			return err_say(err, -E2BIG, "--%s: more than %d", o->name, LIST_MAX);
+		((const char **)at)[(*n)++] = value;
+		return 0;
+	}
+	}
+	return -EINVAL;
+}
+
+/* Options of one table, up to the first word that is none if @stop; else words are collected. */
+static int parse_options(struct args *a, const struct option *options, size_t n, char ***argv,
+			 bool stop, struct err *err)
+{
+	while (**argv) {
+		const char *word = **argv, *value = NULL;
+		const struct option *o;
+		size_t len;
+
+		if (word[0] != '-' || !word[1]) {
+			if (stop)
+				return 0;
+			a->rest[a->n_rest++] = word;
+			(*argv)++;
+			continue;
+		}
+		(*argv)++;
+		if (strcmp(word, "--") == 0)
+			return 0;
+		if (word[1] != '-') {
+			o = find_option(options, n, word + 1, 1, true);
+			value = word[2] == '=' ? word + 3 : word[2] ? word + 2 : NULL;
+		} else {
+			len = strcspn(word + 2, "=");
+			o = find_option(options, n, word + 2, len, false);
+			value = word[2 + len] ? word + 3 + len : NULL;
+		}
+		if (!o)
+			return err_say(err, -EINVAL, "unknown option %s", word);
+		if (!value && o->kind != FLAG) {
+			if (!**argv)
+				return err_say(err, -EINVAL, "option --%s needs a value", o->name);
+			value = *(*argv)++;
+		}
+		int r = set_option(a, o, value, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_globals(const struct args *a, struct err *err)
+{
+	const char *manager = a->cgroup_manager;
+
+	if (a->systemd_cgroup || (manager && strcmp(manager, "systemd") == 0))
+		return err_say(err, -EOPNOTSUPP,
+			       "the systemd cgroup manager is not supported: use cgroupfs");
+	if (manager && strcmp(manager, "cgroupfs") != 0 && strcmp(manager, "disabled") != 0)
+		return err_say(err, -EINVAL, "unknown cgroup manager \"%s\"", manager);
+	return 0;
+}
+
+/* Engines read this file to tell their users what went wrong. */
+static void log_error_to(const struct args *a, const struct err *err)
+{
+	auto_json struct json_object *json = NULL;
+	auto_buf struct buf line = BUF_INIT(65536);
+	auto_close int fd = -EBADF;
+	char now[TIME_TEXT_MAX];
+
+	if (!a->log)
+		return;
+	fd = open(a->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return;
+	json = json_new_object();
+	(void)time_format(time_now_ns(), now);
+	(void)json_put_str(json, "level", "error");
+	(void)json_put_str(json, "msg", err->text);
+	(void)json_put_str(json, "time", now);
+	if (a->log_format && strcmp(a->log_format, "json") == 0) {
+		(void)json_write(&line, json);
+		(void)buf_putc(&line, '\n');
+	} else {
+		(void)buf_printf(&line, "time=\"%s\" level=error msg=", now);
+		(void)json_write_string(&line, err->text, strlen(err->text), JSON_COMPACT);
+		(void)buf_putc(&line, '\n');
+	}
+	(void)fd_write_all(fd, buf_str(&line), line.len);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+/* Everything up to the verb's own work. Returns NULL with *exit_code set when there is none to do. */
+static const struct verb *parse(struct args *a, char **argv, int *exit_code, struct err *err)
+{
+	const struct verb *verb;
+	int r = parse_options(a, WITH(global_options), &argv, true, err);
+
+	*exit_code = EXIT_USAGE;
+	if (r == 0)
+		r = check_globals(a, err);
+	if (r < 0) {
+		*exit_code = r == -EOPNOTSUPP ? 1 : EXIT_USAGE;
+		return NULL;
+	}
+	if (a->help || a->version || !*argv) {
+		*exit_code = a->help || a->version ? 0 : EXIT_USAGE;
+		if (a->version)
+			(void)verb_version(a, err);
+		else
+			print_help(a->help ? stdout : stderr, NULL);
+		return NULL;
+	}
+	verb = find_verb(*argv);
+	if (!verb) {
+		(void)err_say(err, -EINVAL, "unknown verb \"%s\"", *argv);
+		return NULL;
+	}
+	argv++;
+	if (*argv && (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0)) {
+		print_help(stdout, verb);
+		*exit_code = 0;
+		return NULL;
+	}
+	r = parse_options(a, verb->options, verb->n_options, &argv, verb->stop_at_rest, err);
+	if (r < 0)
+		return NULL;
+	while (*argv)
+		a->rest[a->n_rest++] = *argv++;
+	if (a->n_rest < verb->min_rest || a->n_rest > verb->max_rest) {
+		(void)err_say(err, -EINVAL, "usage: shallop-runtime %s [OPTION…] %s", verb->name,
+			      verb->usage);
+		return NULL;
+	}
+	return verb;
+}
+
+int main(int argc, char **argv)
+{
+	auto_free const char **rest = calloc((size_t)argc + 1, sizeof(*rest));
+	static struct args args;
+	struct err err = { 0 };
+	const struct verb *verb;
+	int r, exit_code;
+
+	if (!rest)
+		return 1;
+	(void)signal(SIGPIPE, SIG_IGN);
+	args.root = ROOT_DEFAULT;
+	args.rest = rest;
+	verb = parse(&args, argv + 1, &exit_code, &err);
+	if (!verb) {
+		if (err.code) {
+			(void)fprintf(stderr, "shallop-runtime: %s\n", err.text);
+			log_error_to(&args, &err);
+		}
+		return exit_code;
+	}
+	r = verb->run(&args, &err);
+	if (r >= 0)
+		return r;
+	if (!err.code)
+		(void)err_set(&err, r, "%s", verb->name);
+	(void)fprintf(stderr, "shallop-runtime: %s\n", err.text);
+	log_error_to(&args, &err);
+	return verb->run == verb_exec ? EXIT_EXEC : 1;
+}
