@@ -240,6 +240,154 @@ def test_no_archive_at_all(store, tmp_path):
         assert r.returncode == 1 and why in r.stderr, r.stderr
 
 
+# ---- what comes out is what went in ---------------------------------------------------------------------
+
+def look(root):
+    """{path: everything that matters about it} below root."""
+    seen, links = {}, {}
+    for path in sorted(root.rglob("*")):
+        st = os.lstat(path)
+        kind = pathlib.Path(path)
+        entry = [oct(st.st_mode), st.st_uid, st.st_gid]
+        if kind.is_symlink():
+            entry.append(os.readlink(path))
+        elif kind.is_file():
+            entry += [st.st_size, hashlib.sha256(path.read_bytes()).hexdigest(), int(st.st_mtime)]
+            entry += sorted((x, os.getxattr(path, x)) for x in os.listxattr(path))
+            if st.st_nlink > 1:
+                entry.append(links.setdefault(st.st_ino, str(path.relative_to(root))))
+        elif kind.is_dir():
+            entry.append(int(st.st_mtime))
+        else:
+            entry.append(st.st_rdev)
+        seen[str(path.relative_to(root))] = entry
+    return seen
+
+
+def make_tree(root):
+    (root / "usr/bin").mkdir(parents=True)
+    (root / "usr/bin/su").write_bytes(b"su" * 5000)
+    os.chown(root / "usr/bin/su", 5, 6)
+    os.chmod(root / "usr/bin/su", 0o4755)
+    os.link(root / "usr/bin/su", root / "usr/bin/sudo")
+    (root / "bin").symlink_to("usr/bin")
+    (root / "tmp").mkdir()
+    os.chmod(root / "tmp", 0o1777)
+    (root / "deep" / "/".join(["d" * 60] * 10)).mkdir(parents=True)
+    (root / "deep" / "/".join(["d" * 60] * 10) / ("f" * 200)).write_text("far down")
+    (root / "long-link").symlink_to("x" * 300)
+    (root / "\u00e9\u0301-\u65e5\u672c").write_text("names are bytes")
+    os.mkfifo(root / "fifo", 0o600)
+    os.mknod(root / "null", 0o666 | 0o020000, os.makedev(1, 3))
+    with open(root / "sparse", "wb") as f:
+        f.seek(5 << 20)
+        f.write(b"end")
+    (root / "noted").write_text("x")
+    os.setxattr(root / "noted", "user.note", b"\x00binary\xff")
+    os.chown(root / "noted", 3_000_000, 4_000_000)
+    for path in root.rglob("*"):
+        os.utime(path, (1_500_000_000, 1_500_000_000), follow_symlinks=False)
+
+
+@pytest.mark.parametrize("form", ["pax", "gnu"])
+def test_a_tree_packed_by_gnu_tar_comes_out_the_same(store, tmp_path, form):
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    make_tree(tree)
+    extra = ["--xattrs", "--xattrs-include=*"] if form == "pax" else []
+    if form == "gnu":  # has no place for them
+        os.removexattr(tree / "noted", "user.note")
+    packed = subprocess.run(["tar", "-C", tree, f"--format={form}", "--sparse", "--numeric-owner", *extra, "-c", "."],
+                            check=True, capture_output=True).stdout
+    store.run("import", oci(tmp_path / "tree.tar", "tree:1", [packed]))
+    layer, = (store.images / "layers").iterdir()
+    assert look(layer) == look(tree)
+    assert os.stat(layer / "sparse").st_blocks < 100
+
+
+class Model:
+    """A file tree as a dict, changed at random; diff() writes each change as a layer would be."""
+
+    def __init__(self, rng):
+        self.rng, self.tree = rng, {}
+
+    def dirs(self):
+        return [""] + [p for p, v in self.tree.items() if v is None]
+
+    def remove(self, path):
+        for p in [p for p in self.tree if p == path or p.startswith(path + "/")]:
+            del self.tree[p]
+
+    def change(self):
+        entries, touched = [], set()
+        for _ in range(self.rng.randint(1, 8)):
+            parent = self.rng.choice(self.dirs())
+            path = (parent + "/" if parent else "") + self.rng.choice("abcd")
+            # One change a path and layer, as a diff of two trees has.
+            if any(path == t or path.startswith(t + "/") or t.startswith(path + "/") for t in touched):
+                continue
+            touched.add(path)
+            was = self.tree.get(path, "none")
+            what = self.rng.choice(["file", "file", "dir", "remove", "clear", "replace"])
+            name, base = os.path.split(path)
+            if what == "remove" and was != "none":
+                self.remove(path)
+                entries.append((os.path.join(name, ".wh." + base), b""))
+            elif what == "clear" and was is None:
+                self.remove(path)
+                self.tree[path] = None
+                entries += [(path, None), (path + "/.wh..wh..opq", b"")]
+            elif what == "dir" and was == "none":
+                self.tree[path] = None
+                entries.append((path, None))
+            elif what == "replace" and was is None:
+                self.remove(path)
+                self.tree[path] = b"replaced"
+                entries.append((path, b"replaced"))
+            elif what == "file" and was is not None:
+                data = self.rng.randbytes(self.rng.randint(0, 20))
+                self.tree[path] = data
+                entries.append((path, data))
+        return tar(entries)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_layers_merge_as_the_specification_says(store, tmp_path, seed):
+    model = Model(random.Random(seed))
+    layers = [model.change() for _ in range(model.rng.randint(2, 7))]
+    store.run("import", oci(tmp_path / "a.tar", "random:1", layers))
+    chain, below = [], ""
+    for layer in layers:
+        below = sha(f"{below} {sha(layer)}".encode()) if below else sha(layer)
+        chain.append(str(store.images / "layers" / below[7:]))
+    merged = tmp_path / "merged"
+    merged.mkdir()
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", "ro,lowerdir=" + ":".join(reversed(chain)),
+                    merged], check=True)
+    try:
+        seen = {str(p.relative_to(merged)): None if p.is_dir() else p.read_bytes() for p in merged.rglob("*")}
+    finally:
+        subprocess.run(["umount", merged], check=True)
+    assert seen == model.tree
+
+
+# ---- when there is no room ---------------------------------------------------------------------------
+
+def test_a_full_disk_refuses_the_import_and_loses_nothing(tmp_path):
+    store = Store(tmp_path)
+    store.data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", store.data], check=True)
+    try:
+        store.run("import", IMAGES / "busybox.tar")
+        before = store.files()
+        r = store.run("import", IMAGES / "nginx.tar", check=False)
+        assert r.returncode == 1 and "No space left on device" in r.stderr
+        assert store.files() == before
+        assert "all blobs" in store.run("fsck").stdout
+    finally:
+        subprocess.run(["umount", store.data], check=True)
+
+
 # ---- crashes -----------------------------------------------------------------------------------------
 
 def test_killed_imports_leave_a_whole_store(store):
