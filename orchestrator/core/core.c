@@ -109,6 +109,7 @@ struct core *core_free(struct core *core)
 	recorder_free(core->recorder);
 	listen_done(core);
 	timers_done(&core->timers);
+	arena_done(&core->arena);
 	for (size_t i = 0; core->resources && i < schema_n_kinds; i++)
 		buf_done(&core->resources[i].columns);
 	free(core->resources);

@@ -154,16 +154,14 @@ int deletion_mark(struct object *old, const struct deletion *options, int64_t no
 		  struct object **ret)
 {
 	auto_json struct json_object *json = NULL;
-	const char *bytes;
-	size_t len;
 	int r;
 
 	*ret = NULL;
-	bytes = object_bytes(old, &len);
-	if (json_parse(bytes, len, &json, NULL) < 0)
+	json = object_parse_stored(old);
+	if (!json)
 		return -ENOMEM;
 	r = mark_json(old, json, options, now_ns);
 	if (r != DELETION_MARKED)
 		return r;
-	return object_new(object_kind(old), 0, json, ret) < 0 ? -ENOMEM : DELETION_MARKED;
+	return object_replace(old, json, ret) < 0 ? -ENOMEM : DELETION_MARKED;
 }

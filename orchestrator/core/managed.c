@@ -5,18 +5,11 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "orchestrator/core/fieldset.h"
+#include "orchestrator/core/jsonskim.h"
 
 /* Entries of updates beyond this many are merged into one, the oldest first. */
 #define UPDATERS_MAX 10
 #define ANCIENT	     "ancient-changes"
-
-static const char *text_of(const struct json_object *entry, const char *key)
-{
-	const char *text = json_str(json_get(entry, key));
-
-	return text ? text : "";
-}
 
 struct managed_writer managed_writer_of(const struct request *request, const char *operation)
 {
@@ -28,141 +21,278 @@ struct managed_writer managed_writer_of(const struct request *request, const cha
 	};
 }
 
-bool managed_is_by(const struct json_object *entry, const struct managed_writer *writer)
+bool managed_is_by(const struct managed_entry *entry, const struct managed_writer *writer)
 {
-	return strcmp(text_of(entry, "manager"), writer->manager) == 0 &&
-	       strcmp(text_of(entry, "operation"), writer->operation) == 0 &&
-	       strcmp(text_of(entry, "apiVersion"), writer->version) == 0 &&
-	       strcmp(text_of(entry, "subresource"), writer->subresource) == 0;
+	return strcmp(entry->writer.manager, writer->manager) == 0 &&
+	       strcmp(entry->writer.operation, writer->operation) == 0 &&
+	       strcmp(entry->writer.version, writer->version) == 0 &&
+	       strcmp(entry->writer.subresource, writer->subresource) == 0;
 }
 
-struct json_object *managed_entry_new(const struct managed_writer *writer, int64_t now_ns)
+static bool is_update(const struct managed_entry *entry)
 {
-	auto_json struct json_object *entry = json_new_object();
-	char now[TIME_TEXT_MAX];
+	return strcmp(entry->writer.operation, "Update") == 0;
+}
 
-	if (!entry || json_put_str(entry, "manager", writer->manager) < 0 ||
-	    json_put_str(entry, "operation", writer->operation) < 0 ||
-	    json_put_str(entry, "apiVersion", writer->version) < 0 ||
-	    json_put_str(entry, "time", time_format(now_ns, now)) < 0 ||
-	    json_put_str(entry, "fieldsType", "FieldsV1") < 0 ||
-	    json_put(entry, "fieldsV1", json_new_object()) < 0)
+/* ---- reading ---- */
+
+/* A string value of ours, unescaped. */
+static const char *read_text(struct arena *arena, const char *p)
+{
+	const char *end = jsonskim_string(p);
+	size_t len = (size_t)(end - p);
+	auto_json struct json_object *json = NULL;
+
+	if (!memchr(p, '\\', len))
+		return arena_text(arena, p + 1, len - 2);
+	if (json_parse(p, len, &json, NULL) < 0)
 		return NULL;
-	if (*writer->subresource && json_put_str(entry, "subresource", writer->subresource) < 0)
-		return NULL;
-	return take_ptr(&entry);
+	return arena_text(arena, json_str(json), json_str_len(json));
 }
 
-struct json_object *managed_fields(const struct json_object *entry)
+static int read_member(struct arena *arena, struct managed_entry *entry, const char *key,
+		       const char *value, size_t len)
 {
-	return json_get(entry, "fieldsV1");
-}
+	const struct {
+		const char *key;
+		const char **text;
+	} texts[] = {
+		{ "\"manager\":", &entry->writer.manager },
+		{ "\"operation\":", &entry->writer.operation },
+		{ "\"apiVersion\":", &entry->writer.version },
+		{ "\"time\":", &entry->time },
+		{ "\"subresource\":", &entry->writer.subresource },
+	};
 
-int managed_set_fields(struct json_object *entry, struct json_object *set, int64_t now_ns)
-{
-	char now[TIME_TEXT_MAX];
-	int r;
-
-	if (json_equal(managed_fields(entry), set)) {
-		json_unref(set);
-		return 0;
+	if (jsonskim_key_is(key, "\"fieldsV1\":")) {
+		entry->text = value;
+		entry->text_len = len;
+		return fieldset_read(arena, value, len, &entry->fields);
 	}
-	r = json_put(entry, "fieldsV1", set);
-	return r < 0 ? r : json_put_str(entry, "time", time_format(now_ns, now));
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		if (!jsonskim_key_is(key, texts[i].key) || *value != '"')
+			continue;
+		*texts[i].text = read_text(arena, value);
+		return *texts[i].text ? 0 : -ENOMEM;
+	}
+	return 0;
 }
 
-void managed_strip(struct json_object *set)
+int managed_read(struct arena *arena, const char *text, size_t len, struct managed_entry **ret)
 {
-	static const char stripped[] =
-		"{\"f:apiVersion\":{},\"f:kind\":{},\"f:metadata\":{\".\":{},\"f:name\":{},"
-		"\"f:namespace\":{},\"f:creationTimestamp\":{},\"f:selfLink\":{},\"f:uid\":{},"
-		"\"f:generation\":{},\"f:managedFields\":{},\"f:resourceVersion\":{},"
-		"\"f:deletionTimestamp\":{},\"f:deletionGracePeriodSeconds\":{}}}";
-	auto_json struct json_object *without = NULL;
+	struct managed_entry **tail = ret;
+	const char *p = text;
 
-	json_del(json_get(set, "f:metadata"), "f:managedFields"); /* with all that is below */
-	if (json_parse(stripped, sizeof(stripped) - 1, &without, NULL) == 0)
-		fieldset_remove(set, without);
+	*ret = NULL;
+	if (len < 2 || text[1] == ']')
+		return 0;
+	while (*p != ']') { /* at "[" or "," before an entry */
+		struct managed_entry *entry = arena_alloc(arena, sizeof(*entry));
+
+		if (!entry)
+			return -ENOMEM;
+		entry->time = "";
+		entry->writer = (struct managed_writer){ "", "", "", "" };
+		for (p++; *p != '}' && p[1] != '}';) { /* at "{" or "," before a member */
+			const char *key = p + 1, *value = jsonskim_string(key) + 1;
+			int r;
+
+			p = jsonskim_value(value);
+			r = read_member(arena, entry, key, value, (size_t)(p - value));
+			if (r < 0)
+				return r;
+		}
+		p += *p == '{' ? 2 : 1;
+		*tail = entry;
+		tail = &entry->next;
+	}
+	return 0;
 }
 
-struct json_object *managed_entries(const struct json_object *json)
-{
-	const struct json_object *entries = json_at(json, "metadata.managedFields");
+/* ---- writing ---- */
 
-	return json_len(entries) ? json_copy(entries) : json_new_array();
+static void put_text(struct buf *buf, const char *key, const char *text)
+{
+	(void)buf_printf(buf, ",\"%s\":", key);
+	(void)json_write_string(buf, text, strlen(text), JSON_HTML_SAFE);
 }
 
-/* ---- order ---- */
-
-static int by_age(const void *a, const void *b)
+static void put_entry(struct buf *buf, const struct managed_entry *entry)
 {
-	static const char *const keys[] = { "operation", "time", "manager", "apiVersion",
-					    "subresource" };
-	const struct json_object *x = *(struct json_object *const *)a;
-	const struct json_object *y = *(struct json_object *const *)b;
+	(void)buf_puts(buf, "{\"manager\":");
+	(void)json_write_string(buf, entry->writer.manager, strlen(entry->writer.manager),
+				JSON_HTML_SAFE);
+	put_text(buf, "operation", entry->writer.operation);
+	put_text(buf, "apiVersion", entry->writer.version);
+	if (*entry->time)
+		put_text(buf, "time", entry->time);
+	(void)buf_puts(buf, ",\"fieldsType\":\"FieldsV1\",\"fieldsV1\":");
+	if (entry->text)
+		(void)buf_append(buf, entry->text, entry->text_len);
+	else
+		(void)fieldset_write(buf, entry->fields);
+	if (*entry->writer.subresource)
+		put_text(buf, "subresource", entry->writer.subresource);
+	(void)buf_putc(buf, '}');
+}
+
+static int by_age(const struct managed_entry *a, const struct managed_entry *b)
+{
+	const char *const pairs[][2] = {
+		{ a->writer.operation, b->writer.operation },
+		{ a->time, b->time },
+		{ a->writer.manager, b->writer.manager },
+		{ a->writer.version, b->writer.version },
+		{ a->writer.subresource, b->writer.subresource },
+	};
 	int order = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(keys) && order == 0; i++)
-		order = strcmp(text_of(x, keys[i]), text_of(y, keys[i]));
+	for (size_t i = 0; i < ARRAY_LEN(pairs) && order == 0; i++)
+		order = strcmp(pairs[i][0], pairs[i][1]);
 	return order;
 }
 
-static bool is_update(const struct json_object *entry)
+/* Few entries: each is put where it belongs. Empty ones are left out. */
+static struct managed_entry *sorted(struct managed_entry *entries)
 {
-	return strcmp(text_of(entry, "operation"), "Update") == 0;
+	struct managed_entry *head = NULL;
+
+	while (entries) {
+		struct managed_entry *entry = entries, **at = &head;
+
+		entries = entries->next;
+		if (!entry->fields)
+			continue;
+		while (*at && by_age(*at, entry) <= 0)
+			at = &(*at)->next;
+		entry->next = *at;
+		*at = entry;
+	}
+	return head;
 }
 
-/* Sorted, updates come last and oldest first: merge the first two until few enough are left. */
-static int cap_updaters(struct json_object **sorted, size_t *n)
+/* Updates come last, oldest first: merge the first two until few enough are left. */
+static int cap_updaters(struct arena *arena, struct managed_entry *entries)
 {
-	size_t first = 0, updaters = 0;
+	size_t updaters = 0;
+	struct managed_entry *first = NULL;
 	int r = 0;
 
-	for (size_t i = 0; i < *n; i++)
-		updaters += is_update(sorted[i]);
-	first = *n - updaters;
+	for (struct managed_entry *entry = entries; entry; entry = entry->next)
+		if (is_update(entry) && updaters++ == 0)
+			first = entry;
 	for (; updaters > UPDATERS_MAX && r == 0; updaters--) {
-		struct json_object *into = sorted[first + 1];
+		struct managed_entry *second = first->next;
 
-		r = fieldset_add(managed_fields(into), managed_fields(sorted[first]));
-		if (r == 0)
-			r = json_put_str(into, "manager", ANCIENT);
-		json_del(into, "subresource");
-		json_unref(sorted[first]);
-		memmove(&sorted[first], &sorted[first + 1], (*n - first - 1) * sizeof(sorted[0]));
-		(*n)--;
+		r = fieldset_union(arena, first->fields, second->fields, &first->fields);
+		first->text = NULL;
+		first->time = second->time;
+		first->writer.manager = ANCIENT;
+		first->writer.subresource = "";
+		first->next = second->next;
 	}
 	return r;
 }
 
-struct json_object *managed_finish(struct json_object *entries)
+int managed_write(struct arena *arena, struct buf *buf, struct managed_entry *entries)
 {
-	auto_json struct json_object *from = entries, *ret = json_new_array();
-	auto_free struct json_object **sorted = calloc(json_len(entries) + 1, sizeof(*sorted));
-	size_t n = 0, done = 0;
-	int r = sorted && ret ? 0 : -ENOMEM;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < json_len(from); i++)
-		if (!fieldset_empty(managed_fields(json_idx(from, i))))
-			sorted[n++] = json_ref(json_idx(from, i));
-	if (r == 0) {
-		qsort(sorted, n, sizeof(sorted[0]), by_age);
-		r = cap_updaters(sorted, &n);
+	entries = sorted(entries);
+	r = cap_updaters(arena, entries);
+	if (r < 0 || !entries)
+		return r;
+	for (const struct managed_entry *entry = entries; entry; entry = entry->next) {
+		(void)buf_putc(buf, entry == entries ? '[' : ',');
+		put_entry(buf, entry);
 	}
-	for (; r == 0 && done < n; done++)
-		r = json_add(ret, sorted[done]);
-	for (; done < n; done++)
-		json_unref(sorted[done]);
-	return r < 0 ? NULL : take_ptr(&ret);
+	return buf_putc(buf, ']');
 }
 
-/* ---- tracking an update ---- */
+/* ---- entries ---- */
+
+static const char *time_now(struct arena *arena, int64_t now_ns)
+{
+	char now[TIME_TEXT_MAX];
+
+	time_format(now_ns, now);
+	return arena_text(arena, now, strlen(now));
+}
+
+int managed_entry_add(struct arena *arena, struct managed_entry **entries,
+		      const struct managed_writer *writer, int64_t now_ns,
+		      struct managed_entry **ret)
+{
+	struct managed_entry *entry = arena_alloc(arena, sizeof(*entry));
+
+	if (!entry)
+		return -ENOMEM;
+	entry->writer = *writer;
+	entry->time = time_now(arena, now_ns);
+	entry->next = *entries;
+	*entries = entry;
+	*ret = entry;
+	return entry->time ? 0 : -ENOMEM;
+}
+
+int managed_set_fields(struct arena *arena, struct managed_entry *entry, struct fieldset *set,
+		       int64_t now_ns)
+{
+	auto_buf struct buf text = { 0 };
+
+	if (fieldset_write(&text, set) < 0)
+		return -ENOMEM;
+	entry->fields = set;
+	if (entry->text && entry->text_len == text.len &&
+	    memcmp(entry->text, text.data, text.len) == 0)
+		return 0;
+	entry->text = NULL;
+	entry->time = time_now(arena, now_ns);
+	return entry->time ? 0 : -ENOMEM;
+}
+
+int managed_strip(struct arena *arena, struct fieldset **set)
+{
+	static const char stripped[] =
+		"{\"f:apiVersion\":{},\"f:kind\":{},\"f:metadata\":{\".\":{},"
+		"\"f:creationTimestamp\":{},\"f:deletionGracePeriodSeconds\":{},"
+		"\"f:deletionTimestamp\":{},\"f:generation\":{},\"f:name\":{},\"f:namespace\":{},"
+		"\"f:resourceVersion\":{},\"f:selfLink\":{},\"f:uid\":{}}}";
+	struct fieldset *without;
+	int r;
+
+	if (!*set)
+		return 0;
+	r = fieldset_read(arena, stripped, sizeof(stripped) - 1, &without);
+	return r < 0 ? r : fieldset_minus(arena, *set, without, set);
+}
+
+/* ---- managedFields in the JSON of a request ---- */
+
+static const char *text_of(const struct json_object *entry, const char *key)
+{
+	const char *text = json_str(json_get(entry, key));
+
+	return text ? text : "";
+}
 
 static bool is_reset(const struct json_object *entries)
 {
 	return json_kind(entries) == JSON_ARRAY &&
 	       (json_len(entries) == 0 ||
 		(json_len(entries) == 1 && json_len(json_idx(entries, 0)) == 0));
+}
+
+static bool is_set(const struct json_object *node)
+{
+	struct json_iter it;
+
+	if (json_kind(node) != JSON_OBJECT)
+		return false;
+	json_for_each (it, node)
+		if (!is_set(it.value) || (strcmp(it.key, ".") != 0 && strlen(it.key) < 2))
+			return false;
+	return true;
 }
 
 static bool is_valid(const struct json_object *entries)
@@ -173,122 +303,130 @@ static bool is_valid(const struct json_object *entries)
 
 		if ((strcmp(operation, "Update") != 0 && strcmp(operation, "Apply") != 0) ||
 		    strcmp(text_of(entry, "fieldsType"), "FieldsV1") != 0 ||
-		    json_kind(managed_fields(entry)) != JSON_OBJECT)
+		    !is_set(json_get(entry, "fieldsV1")))
 			return false;
 	}
-	return true;
+	return json_len(entries) > 0;
+}
+
+int managed_take(struct json_object *json, struct buf *ret_text)
+{
+	struct json_object *metadata = json_get(json, "metadata");
+	const struct json_object *entries = json_get(metadata, "managedFields");
+	int r = 0;
+
+	if (is_valid(entries))
+		r = json_write_style(ret_text, entries, JSON_HTML_SAFE);
+	if (r == 0)
+		json_del(metadata, "managedFields");
+	return r;
 }
 
 /* The entries that the request starts from: its own if it brings sound ones, else the object's. */
-static struct json_object *entries_before(const struct json_object *json,
-					  const struct json_object *old)
+static int entries_before(const struct object *old, struct json_object *json, struct buf *text)
 {
-	const struct json_object *given = json_at(json, "metadata.managedFields");
+	bool reset = old && is_reset(json_at(json, "metadata.managedFields"));
+	const char *stored;
+	size_t len;
+	int r;
 
-	if (old && is_reset(given))
-		return json_new_array();
-	return managed_entries(json_len(given) && is_valid(given) ? json : old);
+	r = managed_take(json, text);
+	if (r < 0 || text->len || reset || !old)
+		return r;
+	stored = object_managed(old, &len);
+	return len ? buf_append(text, stored, len) : 0;
 }
 
-/* The writer's set: what it had, without what went, with what it wrote. */
-static struct json_object *own_fields(const struct json_object *entry,
-				      const struct fieldset_change *change)
-{
-	auto_json struct json_object *set =
-		entry ? json_copy(managed_fields(entry)) : json_new_object();
+/* ---- tracking an update ---- */
 
-	if (!set)
-		return NULL;
-	fieldset_remove(set, change->removed);
-	if (fieldset_add(set, change->changed) < 0)
-		return NULL;
-	managed_strip(set);
-	return fieldset_sorted(set);
-}
-
-static int note_change(struct request *request, struct json_object *entries,
+/* What others lose, the writer gains. */
+static int note_change(struct request *request, struct managed_entry **entries,
 		       const struct fieldset_change *change)
 {
 	struct managed_writer writer = managed_writer_of(request, "Update");
-	struct json_object *own = NULL, *set;
-	int r = 0;
+	struct arena *arena = &request->core->arena;
+	struct managed_entry *own = NULL;
+	struct fieldset *set, *gone;
+	int r = fieldset_union(arena, change->changed, change->removed, &gone);
 
-	for (size_t i = 0; i < json_len(entries); i++) {
-		struct json_object *entry = json_idx(entries, i);
-
+	for (struct managed_entry *entry = *entries; entry && r == 0; entry = entry->next) {
 		if (managed_is_by(entry, &writer)) {
 			own = entry;
 			continue;
 		}
-		fieldset_remove(managed_fields(entry), change->removed);
-		fieldset_remove(managed_fields(entry), change->changed);
+		r = fieldset_common(arena, entry->fields, gone, &set);
+		if (r < 0 || !set)
+			continue;
+		entry->text = NULL;
+		r = fieldset_minus(arena, entry->fields, gone, &entry->fields);
 	}
-	set = own_fields(own, change);
-	if (!set)
-		return -ENOMEM;
-	if (!own) {
-		own = managed_entry_new(&writer, request->now_ns);
-		r = own ? json_add(entries, own) : -ENOMEM;
-	}
-	if (r < 0) {
-		json_unref(set);
-		return r;
-	}
-	return managed_set_fields(own, set, request->now_ns);
+	if (r == 0 && !own)
+		r = managed_entry_add(arena, entries, &writer, request->now_ns, &own);
+	if (r == 0)
+		r = fieldset_minus(arena, own->fields, change->removed, &set);
+	if (r == 0)
+		r = fieldset_union(arena, set, change->changed, &set);
+	return r < 0 ? r : managed_set_fields(arena, own, set, request->now_ns);
 }
 
-static int put_entries(struct json_object *json, struct json_object *entries)
+/* Of kinds with a /status, nobody owns it who writes the object itself. */
+static int strip(const struct request *request, struct fieldset **set)
 {
-	struct json_object *metadata = json_get(json, "metadata");
-	struct json_object *finished = managed_finish(entries);
+	static const char status[] = "f:status";
+	struct fieldset **at = set;
+	int r = managed_strip(&request->core->arena, set);
 
-	if (!finished)
-		return -ENOMEM;
-	if (json_len(finished))
-		return json_put(metadata, "managedFields", finished);
-	json_unref(finished);
-	json_del(metadata, "managedFields");
+	if (r < 0 || !request->kind->has_status || request->subresource)
+		return r;
+	while (*at && strcmp((*at)->key, status) != 0)
+		at = &(*at)->next;
+	if (*at)
+		*at = (*at)->next;
 	return 0;
 }
 
-/* Time is no reason to look at an event or a lease field by field. */
+/* Our own heartbeats and events are not looked at field by field. */
 static bool is_tracked(const struct request *request)
 {
 	return !(request->internal && (strcmp(request->kind->resource, "leases") == 0 ||
 				       strcmp(request->kind->resource, "events") == 0));
 }
 
-/* Of kinds with a /status, nobody owns it who writes the object itself. */
-static void strip(const struct request *request, struct json_object *set)
+static int track(struct request *request, const struct json_object *old_json,
+		 const struct json_object *json, const struct buf *before)
 {
-	managed_strip(set);
-	if (request->kind->has_status && !request->subresource)
-		json_del(set, "f:status");
+	struct arena *arena = &request->core->arena;
+	struct managed_entry *entries;
+	struct fieldset_change change;
+	int r = fieldset_compare(arena, request->kind->type, old_json, json, &change);
+
+	if (r == 0)
+		r = strip(request, &change.changed);
+	if (r == 0)
+		r = strip(request, &change.removed);
+	if (r < 0)
+		return r;
+	if (!change.changed && !change.removed)
+		return before->len ? buf_append(&request->managed, before->data, before->len) : 0;
+	r = managed_read(arena, buf_str(before), before->len, &entries);
+	if (r == 0)
+		r = note_change(request, &entries, &change);
+	return r < 0 ? r : managed_write(arena, &request->managed, entries);
 }
 
-int managed_track(struct request *request, struct json_object *json, const struct json_object *old)
+int managed_track(struct request *request, const struct object *old,
+		  const struct json_object *old_json, struct json_object *json)
 {
-	struct fieldset_change change;
-	struct json_object *entries;
+	auto_buf struct buf before = { 0 };
 	int r;
 
 	if (request->applied)
-		return put_entries(json, json_ref(request->applied));
-	if (!is_tracked(request))
-		return 0;
-	entries = entries_before(json, old);
-	if (!entries)
-		return -ENOMEM;
-	r = fieldset_compare(request->kind->type, old, json, &change);
-	if (r == 0) {
-		strip(request, change.changed);
-		strip(request, change.removed);
-		if (!fieldset_empty(change.changed) || !fieldset_empty(change.removed))
-			r = note_change(request, entries, &change);
-		fieldset_change_done(&change);
-	}
-	if (r == 0)
-		return put_entries(json, entries);
-	json_unref(entries);
+		return managed_take(json, &before);
+	r = entries_before(old, json, &before);
+	if (r == 0 && is_tracked(request))
+		r = track(request, old_json, json, &before);
+	else if (r == 0 && before.len)
+		r = buf_append(&request->managed, before.data, before.len);
+	arena_clear(&request->core->arena);
 	return r;
 }

@@ -20,9 +20,10 @@ static struct bench *bench_with_account(void)
 TEST(managed_entries_name_what_the_creator_set)
 {
 	auto_bench struct bench *bench = bench_with_account();
-	auto_reply struct reply made = bench_ask(
-		bench, &(struct ask){ .method = "POST", .path = PODS "?fieldManager=kubectl-create",
-				      .body = bench_pod("web", NULL) });
+	auto_reply struct reply made =
+		bench_ask(bench, &(struct ask){ .method = "POST",
+						.path = PODS "?fieldManager=kubectl-create",
+						.body = bench_pod("web", NULL) });
 	auto_buf struct buf text = { 0 };
 
 	(void)json_write(&text, json_at(made.json, "metadata.managedFields"));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "orchestrator/core/jsonskim.h"
 #include "orchestrator/core/objectmap.h"
 
 /* The envelope of every PartialObjectMetadata; the metadata slice and '}' follow. */
@@ -35,6 +36,7 @@ struct object {
 	uint32_t labels, fields, owners, cells; /* runs of texts; cells 0: none */
 	uint32_t json, json_len;
 	uint32_t rv_at, item_at, meta_at, meta_end; /* offsets into the JSON */
+	uint32_t managed_at, managed_end;	    /* the value of managedFields; 0: none */
 	bool deleting, finalizers;
 	char pool[];
 };
@@ -189,37 +191,6 @@ static uint32_t pool_cells(struct builder *b, const struct schema_kind *kind,
 
 /* ---- where things are in canonical text ---- */
 
-static const char *skip_string(const char *p)
-{
-	for (p++; *p != '"'; p++)
-		if (*p == '\\')
-			p++;
-	return p + 1;
-}
-
-static const char *skip_value(const char *p)
-{
-	int depth = 0;
-
-	do {
-		if (*p == '"') {
-			p = skip_string(p);
-			continue;
-		}
-		if (*p == '{' || *p == '[')
-			depth++;
-		else if (*p == '}' || *p == ']')
-			depth--;
-		p++;
-	} while (depth > 0 || (*p != ',' && *p != '}' && *p != ']'));
-	return p;
-}
-
-static bool key_is(const char *p, const char *quoted)
-{
-	return strncmp(p, quoted, strlen(quoted)) == 0;
-}
-
 /* The text is our own, compact and valid: "{" or "," stands before each key. */
 static void find_metadata(struct builder *b, const char *text)
 {
@@ -232,9 +203,9 @@ static void find_metadata(struct builder *b, const char *text)
 			p = key;
 			break;
 		}
-		value = skip_string(key) + 1;
-		p = skip_value(value);
-		if (key_is(key, "\"uid\":"))
+		value = jsonskim_string(key) + 1;
+		p = jsonskim_value(value);
+		if (jsonskim_key_is(key, "\"uid\":"))
 			b->head.rv_at = (uint32_t)(p - text);
 	}
 	b->head.meta_end = (uint32_t)(p + 1 - text);
@@ -245,33 +216,56 @@ static void find_parts(struct builder *b, const char *text)
 	const char *p = text;
 
 	while (p[1] != '}' && *p != '}') {
-		const char *key = p + 1, *value = skip_string(key) + 1;
+		const char *key = p + 1, *value = jsonskim_string(key) + 1;
 
-		if (!b->head.item_at && !key_is(key, "\"kind\":") &&
-		    !key_is(key, "\"apiVersion\":"))
+		if (!b->head.item_at && !jsonskim_key_is(key, "\"kind\":") &&
+		    !jsonskim_key_is(key, "\"apiVersion\":"))
 			b->head.item_at = (uint32_t)(key - text);
-		if (key_is(key, "\"metadata\":")) {
+		if (jsonskim_key_is(key, "\"metadata\":")) {
 			b->head.meta_at = (uint32_t)(value - text);
 			find_metadata(b, text);
 			return;
 		}
-		p = skip_value(value);
+		p = jsonskim_value(value);
 	}
 }
 
+#define MANAGED_HEAD	 ",\"managedFields\":"
+#define MANAGED_HEAD_LEN ((uint32_t)sizeof(MANAGED_HEAD) - 1)
+
+/* managedFields is the last member of metadata: its text is put before the closing brace. */
+static void insert_managed(struct builder *b, const struct buf *managed)
+{
+	uint32_t at = b->head.meta_end - 1, extra = (uint32_t)managed->len + MANAGED_HEAD_LEN;
+	char *p;
+
+	if (buf_reserve(&b->pool, extra) < 0)
+		return;
+	p = b->pool.data + b->head.json + at;
+	memmove(p + extra, p, b->pool.len - b->head.json - at + 1);
+	memcpy(p, MANAGED_HEAD, MANAGED_HEAD_LEN);
+	memcpy(p + MANAGED_HEAD_LEN, managed->data, managed->len);
+	b->pool.len += extra;
+	b->head.managed_at = at + MANAGED_HEAD_LEN;
+	b->head.managed_end = at + extra;
+	b->head.meta_end += extra;
+}
+
 static void pool_json(struct builder *b, const struct schema_kind *kind,
-		      const struct json_object *json)
+		      const struct json_object *json, const struct buf *managed)
 {
 	b->head.json = (uint32_t)b->pool.len;
 	(void)schema_write(&b->pool, kind->type, json);
-	b->head.json_len = (uint32_t)b->pool.len - b->head.json;
-	(void)buf_putc(&b->pool, '\0');
 	if (!buf_error(&b->pool))
 		find_parts(b, b->pool.data + b->head.json);
+	if (!buf_error(&b->pool) && managed && managed->len)
+		insert_managed(b, managed);
+	b->head.json_len = (uint32_t)b->pool.len - b->head.json;
+	(void)buf_putc(&b->pool, '\0');
 }
 
 int object_new(const struct schema_kind *kind, uint64_t revision, const struct json_object *json,
-	       struct object **ret)
+	       const struct buf *managed, struct object **ret)
 {
 	const struct json_object *metadata = json_get(json, "metadata");
 	const char *name = json_str(json_get(metadata, "name")), *created;
@@ -294,7 +288,7 @@ int object_new(const struct schema_kind *kind, uint64_t revision, const struct j
 	created = json_str(json_get(metadata, "creationTimestamp"));
 	if (created)
 		(void)time_parse(created, &b.head.created_ns);
-	pool_json(&b, kind, json);
+	pool_json(&b, kind, json, managed);
 	object = buf_error(&b.pool) ? NULL : malloc(sizeof(*object) + b.pool.len);
 	if (!object) {
 		int r = buf_error(&b.pool) ? buf_error(&b.pool) : -ENOMEM;
@@ -308,6 +302,17 @@ int object_new(const struct schema_kind *kind, uint64_t revision, const struct j
 	buf_done(&b.pool);
 	*ret = object;
 	return 0;
+}
+
+int object_replace(const struct object *old, const struct json_object *json, struct object **ret)
+{
+	auto_buf struct buf managed = { 0 };
+	size_t len;
+	const char *text = object_managed(old, &len);
+
+	if (len && buf_append(&managed, text, len) < 0)
+		return -ENOMEM;
+	return object_new(old->kind, 0, json, &managed, ret);
 }
 
 struct object *object_at_revision(const struct object *object, uint64_t revision)
@@ -573,7 +578,47 @@ int object_write(const struct object *object, struct buf *buf)
 	return object_form_write(object, OBJECT_FULL, buf);
 }
 
+/* The bytes without managedFields, with or without resourceVersion. */
+static int write_short(const struct object *object, bool revision, struct buf *buf)
+{
+	const char *json = object->pool + object->json;
+	uint32_t cut = object->managed_at ? object->managed_at - MANAGED_HEAD_LEN : 0;
+	uint32_t end = cut ? cut : object->json_len;
+	char *p;
+
+	if (buf_reserve(buf, object_form_len(object, OBJECT_FULL)) < 0)
+		return buf_error(buf);
+	p = revision ? put_spliced(object, 0, end, buf->data) : put(buf->data, json, end);
+	if (cut)
+		p = put(p, json + object->managed_end, object->json_len - object->managed_end);
+	*p = '\0';
+	buf->len = (size_t)(p - buf->data);
+	return 0;
+}
+
 struct json_object *object_parse(const struct object *object)
+{
+	auto_buf struct buf text = { 0 };
+	struct json_object *json = NULL;
+
+	if (write_short(object, true, &text) < 0 ||
+	    json_parse(text.data, text.len, &json, NULL) < 0)
+		return NULL;
+	return json;
+}
+
+struct json_object *object_parse_stored(const struct object *object)
+{
+	auto_buf struct buf text = { 0 };
+	struct json_object *json = NULL;
+
+	if (write_short(object, false, &text) < 0 ||
+	    json_parse(text.data, text.len, &json, NULL) < 0)
+		return NULL;
+	return json;
+}
+
+struct json_object *object_parse_all(const struct object *object)
 {
 	auto_buf struct buf text = { 0 };
 	struct json_object *json = NULL;
@@ -581,6 +626,12 @@ struct json_object *object_parse(const struct object *object)
 	if (object_write(object, &text) < 0 || json_parse(text.data, text.len, &json, NULL) < 0)
 		return NULL;
 	return json;
+}
+
+const char *object_managed(const struct object *object, size_t *ret_len)
+{
+	*ret_len = object->managed_end - object->managed_at;
+	return object->pool + object->json + object->managed_at;
 }
 
 int object_tail_write(struct buf *buf, const struct schema_kind *kind, const char *namespace,

@@ -31,7 +31,8 @@ const char *object_field(const struct object *object, const char *path);
 
 /* The object as clients get it, with resourceVersion: appended to @buf. */
 int object_write(const struct object *object, struct buf *buf);
-/* Parsed anew, with resourceVersion, for those who will change and write it; the caller's. */
+/* Parsed anew, with resourceVersion but without managedFields (which a write keeps by itself), for those
+ * who will change and write it; the caller's. NULL: out of memory. */
 struct json_object *object_parse(const struct object *object);
 
 /* Owners, for garbage collection: the i-th owner's uid, or NULL after the last. */
@@ -41,11 +42,18 @@ int64_t object_created_ns(const struct object *object); /* creationTimestamp; 0:
 /* ---- making and writing out: for core alone ---- */
 
 /*
- * Index and serialize @json, which is complete but for resourceVersion (it must hold none).
- * -EINVAL: it has no metadata.name. The caller owns *ret.
+ * Index and serialize @json, which is complete but for resourceVersion and managedFields: it must hold
+ * neither. @managed: the text of managedFields, NULL or empty for none. -EINVAL: there is no
+ * metadata.name. The caller owns *ret.
  */
 int object_new(const struct schema_kind *kind, uint64_t revision, const struct json_object *json,
-	       struct object **ret);
+	       const struct buf *managed, struct object **ret);
+/* A new state of @old by a change that is nobody's: @old's managedFields stay. */
+int object_replace(const struct object *old, const struct json_object *json, struct object **ret);
+const char *object_managed(const struct object *object, size_t *ret_len); /* length 0: none */
+struct json_object *
+object_parse_stored(const struct object *object);		   /* no resourceVersion either */
+struct json_object *object_parse_all(const struct object *object); /* with both */
 void object_set_revision(struct object *object,
 			 uint64_t revision); /* before anybody else sees it */
 /* The same object at another revision: what a DELETED event shows. NULL: out of memory. */

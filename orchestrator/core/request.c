@@ -45,7 +45,7 @@ struct request *request_free(struct request *request)
 	apiquery_done(&request->query);
 	free(request->manager);
 	free(request->made_name);
-	json_unref(request->applied);
+	buf_done(&request->managed);
 	json_unref(request->body);
 	buf_done(&request->duplicates);
 	free(request->user_name);

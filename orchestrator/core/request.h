@@ -54,11 +54,12 @@ struct request {
 	struct resource *resource;
 	const struct schema_subresource *subresource; /* NULL: the object itself */
 	const char *namespace, *name;		      /* "" when none */
-	char *manager;	       /* field manager: the option, else the user agent's first word */
-	char api_version[128]; /* of the kind: "apps/v1" */
-	struct json_object *applied; /* managedFields entries as an apply has made them, or NULL */
-	struct json_object *body;    /* NULL: none */
-	struct buf duplicates;	     /* "duplicate field …" lines of the body */
+	char *manager;		  /* field manager: the option, else the user agent's first word */
+	char api_version[128];	  /* of the kind: "apps/v1" */
+	struct buf managed;	  /* managedFields of the state to be written, by managed_track() */
+	bool applied;		  /* an apply has made ->managed already */
+	struct json_object *body; /* NULL: none */
+	struct buf duplicates;	  /* "duplicate field …" lines of the body */
 	size_t body_len;
 	char *user_name, *user_uid;
 	char **groups;

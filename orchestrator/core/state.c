@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "orchestrator/core/listen.h"
+#include "orchestrator/core/managed.h"
 #include "orchestrator/core/request.h"
 #include "orchestrator/core/watch.h"
 
@@ -257,6 +258,7 @@ int core_load(struct core *core, const char *key, uint64_t revision, const void 
 	struct resource *resource = resource_of_key(core, key);
 	auto_json struct json_object *parsed = NULL;
 	auto_object struct object *object = NULL;
+	auto_buf struct buf managed = { 0 };
 	int r;
 
 	assert(!core->loaded);
@@ -265,7 +267,9 @@ int core_load(struct core *core, const char *key, uint64_t revision, const void 
 	r = json_parse(json, len, &parsed, err);
 	if (r < 0)
 		return err_prefix(err, r, "stored object %s", key);
-	r = object_new(resource->kind, revision, parsed, &object);
+	r = managed_take(parsed, &managed);
+	if (r == 0)
+		r = object_new(resource->kind, revision, parsed, &managed, &object);
 	if (r == 0 && strcmp(object_key(object), key) != 0)
 		r = -EINVAL;
 	if (r == -EINVAL)

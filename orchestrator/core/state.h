@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "orchestrator/core/arena.h"
 #include "orchestrator/core/core.h"
 #include "orchestrator/core/history.h"
 #include "orchestrator/core/objectmap.h"
@@ -62,6 +63,7 @@ struct core {
 	uint64_t last_ticket;
 	int64_t now_ns;
 	struct timers timers;
+	struct arena arena; /* of the write that is under way */
 	int64_t trim_at_ns;
 	void **controllers; /* their data, in the order of the table */
 	size_t controllers_started;

@@ -15,17 +15,15 @@
 /* Parse the stored state of what the path names; NULL: the request has been ended. */
 static struct json_object *look_up(struct request *request, struct object **ret_old)
 {
-	struct json_object *json = NULL;
-	const char *bytes;
-	size_t len;
+	struct json_object *json;
 
 	*ret_old = request_see(request);
 	if (!*ret_old) {
 		request_not_found(request);
 		return NULL;
 	}
-	bytes = object_bytes(*ret_old, &len);
-	if (json_parse(bytes, len, &json, NULL) < 0)
+	json = object_parse_stored(*ret_old);
+	if (!json)
 		request_fail_error(request, -ENOMEM, NULL);
 	return json;
 }
@@ -35,7 +33,7 @@ static void stage_json(struct request *request, int status, struct object *old,
 		       const struct json_object *json)
 {
 	auto_object struct object *object = NULL;
-	int r = object_new(request->kind, 0, json, &object);
+	int r = object_replace(old, json, &object);
 
 	if (r < 0)
 		request_fail_error(request, r, NULL);

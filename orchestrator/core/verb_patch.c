@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PATCH by JSON patch, merge patch and strategic merge patch: then it is an update. */
 #include <errno.h>
+#include <string.h>
 
 #include "orchestrator/core/jsonpatch.h"
 #include "orchestrator/core/write.h"
@@ -33,6 +34,25 @@ static void fail_patch(struct request *request, int code, const struct err *err)
 		request_fail_error(request, code, err);
 }
 
+/* Only a patch that speaks of managedFields needs to see them. */
+static bool touches_managed(const struct request *request)
+{
+	const struct json_object *body = request->body;
+
+	if (request->patch != PATCH_JSON)
+		return json_has(json_get(body, "metadata"), "managedFields");
+	for (size_t i = 0; i < json_len(body); i++) {
+		const char *path = json_str(json_get(json_idx(body, i), "path"));
+		const char *from = json_str(json_get(json_idx(body, i), "from"));
+
+		if ((path && (strlen(path) <= strlen("/metadata") ||
+			      strncmp(path, "/metadata/managedFields", 23) == 0)) ||
+		    (from && strncmp(from, "/metadata", 9) == 0))
+			return true;
+	}
+	return false;
+}
+
 void verb_patch(struct request *request)
 {
 	auto_json struct json_object *old_json = NULL, *json = NULL;
@@ -48,8 +68,8 @@ void verb_patch(struct request *request)
 		request_fail(request, 400, "a merge patch must be a JSON object");
 		return;
 	}
-	old_json = write_parse_stored(old);
-	json = object_parse(old);
+	old_json = object_parse_stored(old);
+	json = touches_managed(request) ? object_parse_all(old) : object_parse(old);
 	if (!old_json || !json) {
 		request_fail_error(request, -ENOMEM, NULL);
 		return;

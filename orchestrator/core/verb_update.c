@@ -112,22 +112,14 @@ void write_update(struct request *request, int status, struct object *old,
 		return;
 	}
 	schema_default(request->kind, json);
-	if (!write_track(request, json, old_json) || !admission_mutate(request, json, old_json))
+	if (!write_track(request, old, old_json, json) ||
+	    !admission_mutate(request, json, old_json))
 		return;
 	r = objectmeta_generation(request->kind, json, old_json);
 	if (r < 0)
 		request_fail_error(request, r, NULL);
 	else
 		write_commit(request, status, old, old_json, json);
-}
-
-struct json_object *write_parse_stored(const struct object *object)
-{
-	struct json_object *json = NULL;
-	size_t len;
-	const char *bytes = object_bytes(object, &len);
-
-	return json_parse(bytes, len, &json, NULL) == 0 ? json : NULL;
 }
 
 void verb_update(struct request *request)
@@ -149,7 +141,7 @@ void verb_update(struct request *request)
 		request_not_found(request);
 		return;
 	}
-	old_json = write_parse_stored(old);
+	old_json = object_parse_stored(old);
 	if (!old_json)
 		request_fail_error(request, -ENOMEM, NULL);
 	else

@@ -302,7 +302,7 @@ void write_commit(struct request *request, int status, struct object *old,
 
 	if (!valid(request, json, old_json))
 		return;
-	r = object_new(request->kind, 0, json, &object);
+	r = object_new(request->kind, 0, json, &request->managed, &object);
 	if (r < 0) {
 		request_fail_error(request, r, NULL);
 		return;
@@ -327,12 +327,13 @@ void write_commit(struct request *request, int status, struct object *old,
 	request_stage(request, status, old, object, is_durable(request, old_json, json));
 }
 
-bool write_track(struct request *request, struct json_object *json, const struct json_object *old)
+bool write_track(struct request *request, struct object *old, const struct json_object *old_json,
+		 struct json_object *json)
 {
 	int r;
 
 	schema_api_version(request->kind, request->api_version, sizeof(request->api_version));
-	r = managed_track(request, json, old);
+	r = managed_track(request, old, old_json, json);
 	if (r < 0)
 		request_fail_error(request, r, NULL);
 	return r == 0;
@@ -411,7 +412,7 @@ void write_create(struct request *request, struct json_object *json)
 	if (!admission_namespace(request, json) || !prepare_new(request, json))
 		return;
 	schema_default(request->kind, json);
-	if (!write_track(request, json, NULL) || !admission_mutate(request, json, NULL))
+	if (!write_track(request, NULL, NULL, json) || !admission_mutate(request, json, NULL))
 		return;
 	name = json_str_at(json, "metadata.name");
 	free(request->made_name);

@@ -21,11 +21,10 @@ void write_commit(struct request *request, int status, struct object *old,
 /* An update of @old (with its parsed form) to @json: what main endpoint, status and patches share. */
 void write_update(struct request *request, int status, struct object *old,
 		  const struct json_object *old_json, struct json_object *json);
-bool write_track(struct request *request, struct json_object *json, const struct json_object *old);
+/* managedFields: what @json changes is the requester's from here on. */
+bool write_track(struct request *request, struct object *old, const struct json_object *old_json,
+		 struct json_object *json);
 void write_create(struct request *request, struct json_object *json);
-
-/* The stored state, parsed, without the resourceVersion that object_parse() adds; NULL: no memory. */
-struct json_object *write_parse_stored(const struct object *object);
 
 void verb_update(struct request *request);
 void verb_patch(struct request *request);
