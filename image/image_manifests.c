@@ -90,7 +90,7 @@ static int add_name(struct pending_image *image, const char *text, struct err *e
 
 /* ---- blobs ---- */
 
-/* Blob of @d, with the size that was promised. */
+/* Blob of @d, with the digest and the size that were promised. */
 static int find_described(struct image_source *source, const struct descriptor *d,
 			  const struct source_file **ret, struct err *err)
 {
@@ -98,6 +98,9 @@ static int find_described(struct image_source *source, const struct descriptor *
 
 	if (r < 0)
 		return r;
+	if (strcmp((*ret)->digest, d->digest) != 0)
+		return err_say(err, -EBADMSG, "blob %s is damaged: its content has digest %s",
+			       d->digest, (*ret)->digest);
 	if ((*ret)->size != d->size)
 		return err_say(err, -EBADMSG, "blob %s has %llu bytes, its descriptor says %llu",
 			       d->digest, (unsigned long long)(*ret)->size,

@@ -170,18 +170,13 @@ static int copy_add(struct image_source *source, struct staging_copy *copy, cons
 	return r < 0 ? err_set(err, r, "write to %s", source->store->dir) : 0;
 }
 
-static int copy_finish(struct source_node *node, struct staging_copy *copy, struct err *err)
+static void copy_finish(struct source_node *node, struct staging_copy *copy)
 {
-	const char *hex = promised(node->path);
-	char real[SHA256_HEX];
+	char hex[SHA256_HEX];
 
-	sha256_hex(copy->sha, real);
-	digest_set(node->file.digest, real);
+	sha256_hex(copy->sha, hex);
+	digest_set(node->file.digest, hex);
 	node->file.size = copy->size;
-	if (hex && strcmp(hex, real) != 0)
-		return err_say(err, -EBADMSG, "%s has digest sha256:%s: it is damaged", node->path,
-			       real);
-	return 0;
 }
 
 static int stage_fd(struct image_source *source, struct source_node *node, int from_fd,
@@ -196,8 +191,10 @@ static int stage_fd(struct image_source *source, struct source_node *node, int f
 
 		if (n < 0)
 			return err_set(err, (int)n, "read %s", node->path);
-		if (n == 0)
-			return copy_finish(node, &copy, err);
+		if (n == 0) {
+			copy_finish(node, &copy);
+			return 0;
+		}
 		r = copy_add(source, &copy, block, (size_t)n, err);
 	}
 	return r;
@@ -215,8 +212,10 @@ static int stage_entry(struct image_source *source, struct source_node *node,
 		la_int64_t offset;
 
 		r = archive_read_data_block(layer_stream_tar(stream), &block, &len, &offset);
-		if (r == ARCHIVE_EOF)
-			return copy_finish(node, &copy, err);
+		if (r == ARCHIVE_EOF) {
+			copy_finish(node, &copy);
+			return 0;
+		}
 		if (r < ARCHIVE_WARN) {
 			r = layer_stream_failed(stream, err);
 			return err_prefix(err, r, "%s", node->path);
@@ -240,10 +239,9 @@ int image_source_add(struct image_source *source, const char *path, const struct
 	r = copy_start(source, node, &copy, err);
 	if (r == 0)
 		r = copy_add(source, &copy, content->data, content->len, err);
-	if (r == 0)
-		r = copy_finish(node, &copy, err);
 	if (r < 0)
 		return r;
+	copy_finish(node, &copy);
 	*ret = &node->file;
 	r = node_add(source, &node);
 	return r < 0 ? err_set(err, r, "add %s", path) : 0;

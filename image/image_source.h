@@ -2,8 +2,8 @@
 /*
  * What an image is imported from: a directory or a tar archive, seen as files by clean path. Each
  * file is copied into the staging directory once, hashed on the way, and later renamed to become a
- * blob: no byte is written twice. A file named after a digest (blobs/sha256/HEX) must have it; one
- * that the store has already is not read at all.
+ * blob: no byte is written twice. A file named after a digest (blobs/sha256/HEX) that the store has
+ * already is not read at all; else its digest is what its content has, whatever its name says.
  */
 #pragma once
 
@@ -13,15 +13,15 @@
 struct image_source;
 
 struct source_file {
-	const char *path; /* clean */
-	char digest[IMAGE_DIGEST_MAX];
+	const char *path;	       /* clean */
+	char digest[IMAGE_DIGEST_MAX]; /* of the content */
 	uint64_t size;
 	bool in_store;	 /* a blob of the store; else staged */
 	char staged[16]; /* file name below the staging directory */
 };
 
 /* @fd, borrowed, stays open as long as the source. All of an archive is read here. Errors: -EBADMSG
- * broken or a wrong digest, -E2BIG, -EXDEV. */
+ * broken, -E2BIG, -EXDEV. */
 int image_source_open(struct image_store *store, struct store_staging *staging, int fd,
 		      struct image_source **ret, struct err *err);
 struct image_source *image_source_close(struct image_source *source);

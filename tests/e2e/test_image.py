@@ -206,7 +206,7 @@ HOSTILE = {
     "hard link, absolute": ([tar([("h", {"hard": "/etc/shadow"})])], None, "does not exist"),
     "link loop": ([tar([("a", {"link": "b"}), ("b", {"link": "a"}), ("a/x", b"")])], None, "path a/x"),
     "whiteout device": ([tar([("x", b"", {"type": tarfile.CHRTYPE})])], None, "overlayfs' own mark"),
-    "flipped bit": ([BIG], flip, "damaged"),
+    "flipped bit": ([BIG], flip, "layer 1 of 1: blob sha256:"),
     "missing layer": ([BIG], drop_layer, "layer 1 of 1"),
 }
 
@@ -219,8 +219,7 @@ def test_hostile_archives_are_named_and_leave_nothing(store, tmp_path, case):
     r = store.run("import", oci(tmp_path / "evil.tar", "evil/image:1", layers, change=change), check=False)
     assert r.returncode == 1 and why in r.stderr, r.stderr
     assert "evil.tar" in r.stderr
-    if change is not flip:
-        assert "docker.io/evil/image:1" in r.stderr and "layer" in r.stderr
+    assert "docker.io/evil/image:1" in r.stderr and "layer" in r.stderr
     assert store.files() == before
 
 
@@ -320,7 +319,7 @@ class Model:
 
     def change(self):
         entries, touched = [], set()
-        for _ in range(self.rng.randint(1, 8)):
+        for _ in range(self.rng.randint(4, 20)):
             parent = self.rng.choice(self.dirs())
             path = (parent + "/" if parent else "") + self.rng.choice("abcd")
             # One change a path and layer, as a diff of two trees has.
@@ -354,7 +353,7 @@ class Model:
 @pytest.mark.parametrize("seed", range(12))
 def test_random_layers_merge_as_the_specification_says(store, tmp_path, seed):
     model = Model(random.Random(seed))
-    layers = [model.change() for _ in range(model.rng.randint(2, 7))]
+    layers = [model.change() for _ in range(model.rng.randint(3, 9))]
     store.run("import", oci(tmp_path / "a.tar", "random:1", layers))
     chain, below = [], ""
     for layer in layers:
