@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a pod's machine decides, done: one function per effect. */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -370,7 +371,8 @@ static void remove_root(struct nodepod *pod, const char *id)
 {
 	char dir[600];
 
-	helper_remove_tree(pod->agent->janitor, root_dir(pod, id, dir, sizeof(dir)), NULL, NULL);
+	image_rootfs_forget(pod->agent->images, root_dir(pod, id, dir, sizeof(dir)));
+	helper_remove_tree(pod->agent->janitor, dir, NULL, NULL);
 }
 
 static void do_start(struct nodepod *pod, const struct podmachine_effect *effect)
@@ -447,6 +449,25 @@ static void do_forget(struct nodepod *pod, const struct podmachine_effect *effec
 
 /* ---- the end ---- */
 
+void nodepod_forget_roots(struct agent *agent, const char *pod_dir)
+{
+	char path[700], dir[1000];
+	struct dirent *entry;
+	DIR *d;
+
+	(void)snprintf(path, sizeof(path), "%s/roots", pod_dir);
+	d = opendir(path);
+	if (!d)
+		return;
+	while ((entry = readdir(d))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		(void)snprintf(dir, sizeof(dir), "%s/%s", path, entry->d_name);
+		image_rootfs_forget(agent->images, dir);
+	}
+	(void)closedir(d);
+}
+
 static void torn_down(int result, void *data)
 {
 	struct nodepod *pod = data;
@@ -482,6 +503,7 @@ static void do_teardown(struct nodepod *pod, const struct podmachine_effect *eff
 	}
 	if (volumes_unmount(pod->dir, podmachine_pod(pod->machine), &err) < 0)
 		log_warn("pod %s/%s: %s", pod->namespace, pod->name, err.text);
+	nodepod_forget_roots(agent, pod->dir);
 	pod->dir_fd = fd_close(pod->dir_fd);
 	pod->cgroup_fd = fd_close(pod->cgroup_fd);
 	if (agent->host.cgroup.mount[0] &&

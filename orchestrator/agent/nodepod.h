@@ -86,6 +86,8 @@ void nodepod_log_dir(const struct nodepod *pod, const char *container, char *pat
 struct nodepod *nodepod_find(const struct agent *agent, const char *uid);
 
 /* effects.c */
+/* The image store need not keep layers for the roots of this pod any more. */
+void nodepod_forget_roots(struct agent *agent, const char *pod_dir);
 void nodepod_perform(struct nodepod *pod, const struct podmachine_effect *effect);
 /* sandbox events, in nodepod_sandbox.c */
 int nodepod_watch_sandbox(struct nodepod *pod, struct err *err);

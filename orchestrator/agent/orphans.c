@@ -42,6 +42,7 @@ static void pod_dir(struct agent *agent, const char *name, const char *path)
 		return;
 	log_info("removing what is left of pod %s", name);
 	(void)sandbox_forget(agent->options.run_dir, name, -EBADF, NULL);
+	nodepod_forget_roots(agent, path);
 	if (volumes_unmount_all(path, &err) < 0) {
 		log_warn("%s", err.text); /* never remove a tree with a mount in it */
 		return;

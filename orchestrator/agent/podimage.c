@@ -40,8 +40,8 @@ int podimage_find(struct image_store *store, const struct json_object *container
 	if (r < 0) {
 		(void)snprintf(ret->text, sizeof(ret->text),
 			       "Failed to apply default image tag \"%s\": couldn't parse image "
-			       "name \"%s\": invalid reference format",
-			       name ? name : "", name ? name : "");
+			       "name \"%s\": %s",
+			       name ? name : "", name ? name : "", err.text);
 		return refuse(ret, r, "InvalidImageName");
 	}
 	if (!policy || !*policy)
