@@ -153,14 +153,20 @@ int instance_save(struct instance *in, struct err *err)
 {
 	auto_json struct json_object *json = json_new_object();
 	auto_buf struct buf text = { 0 };
+	auto_close int dir_fd = -EBADF;
 	char path[PATH_MAX];
 	int r;
 
 	r = path_mkdirs(in->data_dir, 0755, err);
 	if (r == 0)
 		r = path_mkdirs(in->run_dir, 0755, err);
-	if (r == 0)
-		r = save_id(in, err);
+	if (r < 0)
+		return r;
+	/* Server and agent may start at the same moment: one after the other here. */
+	dir_fd = open(in->data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0 || flock(dir_fd, LOCK_EX) < 0)
+		return err_set(err, -errno, "lock %s", in->data_dir);
+	r = save_id(in, err);
 	if (r < 0)
 		return r;
 	r = json_put_int(json, "version", SETTINGS_VERSION);

@@ -59,8 +59,12 @@ static int check_cidrs(const struct instance *in, struct err *err)
 	return 0;
 }
 
-/* Wait until the programs that are being started have said READY=1; each says which role it is. */
-static int wait_ready(int notify_fd, unsigned waiting, int64_t deadline_ns, struct err *err)
+/*
+ * Wait until the programs that are being started have said READY=1. The kernel says who spoke; a
+ * program holds its role's lock before it says so.
+ */
+static int wait_ready(const struct instance *in, int notify_fd, unsigned waiting,
+		      int64_t deadline_ns, struct err *err)
 {
 	while (waiting) {
 		int64_t left_ms = (deadline_ns - time_monotonic_ns()) / NS_PER_MS;
@@ -79,7 +83,7 @@ static int wait_ready(int notify_fd, unsigned waiting, int64_t deadline_ns, stru
 		if (!strstr(text, "READY=1"))
 			continue;
 		for (unsigned role = 0; role < ROLE_COUNT; role++)
-			if (strstr(text, role_name(role)))
+			if (instance_holder(in, role) == pid)
 				waiting &= ~(1u << role);
 	}
 	return 0;
@@ -192,7 +196,7 @@ static int up_start(struct verb_options *options, unsigned missing, int64_t dead
 		return err_set(err, -errno, "set NOTIFY_SOCKET");
 	r = keeper_start(in, err);
 	if (r >= 0)
-		r = wait_ready(notify_fd, missing, deadline_ns, err);
+		r = wait_ready(in, notify_fd, missing, deadline_ns, err);
 	(void)unlink(path);
 	return r;
 }

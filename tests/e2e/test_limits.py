@@ -41,7 +41,7 @@ def test_a_node_without_controllers_says_so(cluster):
 
 def test_memory_limit_kills(cluster):
     need("memory")
-    cluster.apply(pod("hog", ["/probe", "allocate", "200"], image="probe", restartPolicy="Never",
+    cluster.apply(pod("hog", ["/probe", "alloc", "200"], image="probe", restartPolicy="Never",
                       resources={"limits": {"memory": "32Mi"}}))
     p = cluster.pod_phase("hog", "Failed", timeout=120)
     state = p["status"]["containerStatuses"][0]["state"]["terminated"]
