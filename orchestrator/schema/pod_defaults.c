@@ -115,8 +115,9 @@ void pod_spec_defaults(struct json_object *spec)
 	if (!account || !*account)
 		account = json_str(json_get(spec, "serviceAccount"));
 	if (account && *account) {
-		(void)json_put_str(spec, "serviceAccountName", account);
-		(void)json_put_str(spec, "serviceAccount", account);
+		(void)json_put_str(spec, "serviceAccountName", account); /* may free @account */
+		(void)json_put(spec, "serviceAccount",
+			       json_copy(json_get(spec, "serviceAccountName")));
 	}
 }
 
