@@ -42,6 +42,7 @@ struct node_conn {
 	struct node *of; /* NULL before its hello */
 	enum conn_role role;
 	struct session *session;
+	char peer[64]; /* for the log: the stream is gone before the connection */
 };
 
 /* ---- connections and their nodes ---- */
@@ -201,8 +202,7 @@ static int open_session(struct node_conn *conn, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "open a session with node %s", conn->of->name);
 	front->options.metrics->node_sessions++;
-	log_info("node %s has a session, from %s", conn->of->name,
-		 stream_peer(wire_stream(conn->wire)));
+	log_info("node %s has a session, from %s", conn->of->name, conn->peer);
 	return 0;
 }
 
@@ -258,7 +258,7 @@ static void on_message(struct wire *wire, enum wire_message type, const char *te
 		r = err_say(&err, -EPROTO, "messages are for sessions");
 	if (r >= 0)
 		return;
-	log_warn("%s: %s", stream_peer(wire_stream(wire)), err.text);
+	log_warn("%s: %s", conn->peer, err.text);
 	(void)wire_refuse(wire, &err); /* on_end follows */
 }
 
@@ -276,10 +276,11 @@ static void on_end(struct wire *wire, const struct err *err, void *data)
 {
 	struct node_conn *conn = data;
 
+	(void)wire;
 	if (conn->session)
 		log_info("the session of node %s has ended: %s", conn->of->name, err->text);
 	else if (!conn->of)
-		log_trace("%s: %s", stream_peer(wire_stream(wire)), err->text);
+		log_trace("%s: %s", conn->peer, err->text);
 	conn_free(conn);
 }
 
@@ -308,6 +309,7 @@ static int conn_open(struct nodefront *front, int fd, struct err *err)
 	}
 	conn->front = front;
 	list_init(&conn->of_node);
+	(void)snprintf(conn->peer, sizeof(conn->peer), "%s", stream_peer(stream));
 	r = wire_new(stream, WIRE_SERVER, &events, conn, &conn->wire);
 	if (r < 0) {
 		free(conn);

@@ -65,7 +65,9 @@ class Server:
 
     def destroy(self):
         self.stop(signal.SIGKILL)
+        text = (self.dir / "log").read_text()
         shutil.rmtree(self.dir)
+        assert "ERROR: " not in text and "runtime error" not in text, text
 
     @property
     def pki(self):
