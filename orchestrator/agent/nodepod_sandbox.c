@@ -136,16 +136,30 @@ void nodepod_drop_sandbox(struct nodepod *pod)
 	}
 }
 
-/* Its shim died: nothing of it may live on. */
-static void sandbox_gone(struct nodepod *pod)
+/*
+ * Nothing of a dead sandbox may live on. Its cgroup goes too: some kernels kill at birth what is cloned
+ * into a cgroup that was once written "1" to cgroup.kill (the new process is compared with its
+ * parent's count of kills, not with that of the cgroup it goes to).
+ */
+static void bury_sandbox(struct nodepod *pod)
 {
+	struct agent *agent = pod->agent;
 	struct err err = { 0 };
 
-	log_warn("pod %s/%s: its shim is gone", pod->namespace, pod->name);
 	nodepod_drop_sandbox(pod);
-	if (sandbox_forget(pod->agent->options.run_dir, pod->uid, pod->cgroup_fd, &err) < 0)
+	if (sandbox_forget(agent->options.run_dir, pod->uid, pod->cgroup_fd, &err) < 0)
+		log_warn("pod %s/%s: %s", pod->namespace, pod->name, err.text);
+	pod->cgroup_fd = fd_close(pod->cgroup_fd);
+	if (agent->host.cgroup.mount[0] &&
+	    cgroup_remove(&agent->host.cgroup, pod->cgroup, &err) < 0)
 		log_warn("pod %s/%s: %s", pod->namespace, pod->name, err.text);
 	pod->attached = false;
+}
+
+static void sandbox_gone(struct nodepod *pod)
+{
+	log_warn("pod %s/%s: its shim is gone", pod->namespace, pod->name);
+	bury_sandbox(pod);
 	pod->adopting = false;
 	nodepod_event(pod, &(struct podmachine_event){ .type = POD_SANDBOX_LOST });
 }
@@ -277,8 +291,7 @@ void nodepod_begin(struct nodepod *pod)
 		return;
 	log_info("pod %s/%s: no living sandbox (%s); it starts over", pod->namespace, pod->name,
 		 err.text);
-	nodepod_drop_sandbox(pod);
-	(void)sandbox_forget(pod->agent->options.run_dir, pod->uid, -EBADF, NULL);
+	bury_sandbox(pod);
 	open_dir(pod);
 	nodepod_event(pod, &(struct podmachine_event){ .type = POD_SANDBOX_LOST });
 }
