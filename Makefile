@@ -29,7 +29,8 @@ LIBS_json    = $(or $(call pc,json-c),-ljson-c)
 LIBS_yaml    = $(or $(call pc,yaml-0.1),-lyaml)
 LIBS_net     = $(or $(call pc,libevent_core openssl zlib),-levent_core -lssl -lcrypto -lz) -lhttp_parser
 LIBS_runtime = $(or $(call pc,libseccomp libcap),-lseccomp -lcap)
-LIBS_image   = $(or $(call pc,libarchive),-larchive)
+# Statically only what image/ registers: tar, gzip, zstd. pkg-config would add every format's library.
+LIBS_image   = $(if $(STATIC),-larchive -lzstd -lz,$(or $(call pc,libarchive),-larchive))
 LIBS_netns   = $(or $(call pc,libmnl),-lmnl)
 LIBS_store   = $(or $(call pc,sqlite3),-lsqlite3)
 LIBS_all     = $(LIBS_store) $(LIBS_image) $(LIBS_netns) $(LIBS_runtime) $(LIBS_yaml) $(LIBS_net) $(LIBS_json) -lresolv

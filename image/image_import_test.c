@@ -345,6 +345,113 @@ TEST(what_is_no_image_archive_is_said_to_be_none)
 	fixture_done(&f);
 }
 
+TEST(archives_that_speak_of_what_they_lack_are_refused)
+{
+	static const struct {
+		struct tar_entry entries[4];
+		int code;
+		const char *why;
+	} rows[] = {
+		{ { { .path = "manifest.json", .type = 'f', .data = "[]" } },
+		  -EINVAL,
+		  "manifest.json lists no images" },
+		{ { { .path = "manifest.json", .type = 'f', .data = "{\"a\":1}" } },
+		  -EINVAL,
+		  "lists no images" },
+		{ { { .path = "manifest.json", .type = 'f', .data = "[" } },
+		  -EINVAL,
+		  "manifest.json: offset" },
+		{ { { .path = "manifest.json", .type = 'f', .data = "[{\"Config\":\"c\"}]" } },
+		  -EINVAL,
+		  "Config or Layers is missing" },
+		{ { { .path = "manifest.json",
+		      .type = 'f',
+		      .data = "[{\"Config\":\"c\",\"Layers\":[]}]" } },
+		  -ENOENT,
+		  "image without a name: c is not in the archive" },
+		{ { { .path = "manifest.json",
+		      .type = 'f',
+		      .data = "[{\"RepoTags\":[\"a:1\"],\"Config\":\"../c\",\"Layers\":[]}]" } },
+		  -EXDEV,
+		  "image docker.io/library/a:1: path ../c leads outside the archive" },
+		{ { { .path = "manifest.json",
+		      .type = 'f',
+		      .data = "[{\"RepoTags\":[7],\"Config\":\"c\",\"Layers\":[]}]" } },
+		  -EINVAL,
+		  "a tag is no string" },
+		{ { { .path = "manifest.json",
+		      .type = 'f',
+		      .data = "[{\"RepoTags\":[\"A:1\"],\"Config\":\"c\",\"Layers\":[]}]" } },
+		  -EINVAL,
+		  "its name \"A:1\": invalid reference format" },
+		{ { { .path = "manifest.json",
+		      .type = 'f',
+		      .data = "[{\"Config\":\"c\",\"Layers\":[7]}]" },
+		    { .path = "c", .type = 'f', .data = "{}" } },
+		  -EINVAL,
+		  "layer 1 of 1: it is no path" },
+		{ { { .path = "manifest.json",
+		      .type = 'f',
+		      .data = "[{\"Config\":\"c\",\"Layers\":[\"l\"]}]" },
+		    { .path = "c", .type = 'f', .data = "{}" } },
+		  -ENOENT,
+		  "layer 1 of 1: l is not in the archive" },
+		{ { { .path = "manifest.json",
+		      .type = 'f',
+		      .data = "[{\"Config\":\"c\",\"Layers\":[]}]" },
+		    { .path = "c", .type = 'l', .data = "d" },
+		    { .path = "d", .type = 'l', .data = "c" } },
+		  -ELOOP,
+		  "open c" },
+		{ { { .path = "manifest.json", .type = 'l', .data = "/etc/passwd" } },
+		  -EINVAL,
+		  "no index.json and no" },
+		{ { { .path = "c", .type = 'l', .data = "../../x" } }, -EXDEV, "path c" },
+		{ { { .path = "../x", .type = 'f', .data = "x" } },
+		  -EXDEV,
+		  "path ../x leads outside the archive" },
+		{ { { .path = "x", .type = 'f', .data = "x", .hole = 1 << 20 } },
+		  -EBADMSG,
+		  "x is a sparse file" },
+		{ { { .path = "index.json", .type = 'f', .data = "{}" } },
+		  -EINVAL,
+		  "no list of manifests" },
+		{ { { .path = "index.json", .type = 'f', .data = "{\"manifests\":[]}" } },
+		  -ENOENT,
+		  "lists no image for" },
+		{ { { .path = "index.json", .type = 'f', .data = "{\"manifests\":[{}]}" } },
+		  -EINVAL,
+		  "image without a name: a descriptor has no digest" },
+		/* The later of two entries counts, as for tar itself. */
+		{ { { .path = "manifest.json", .type = 'f', .data = "[{}]" },
+		    { .path = "manifest.json", .type = 'f', .data = "[]" } },
+		  -EINVAL,
+		  "lists no images" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct test_layer tar;
+		struct err err = { 0 };
+		struct fixture f;
+		size_t n = 0;
+		int r;
+
+		while (n < 4 && rows[i].entries[n].path)
+			n++;
+		fixture_make(&f, TAR_PLAIN);
+		auto_image_store struct image_store *store = open_store(&f);
+
+		test_layer_make(&tar, rows[i].entries, n, TAR_PLAIN);
+		test_write_file(f.path, tar.blob.data, tar.blob.len);
+		test_layer_done(&tar);
+		r = image_import(store, f.path, NULL, NULL, NULL, &err);
+		if (r != rows[i].code || !strstr(err.text, rows[i].why))
+			fail_msg("row %zu: %d %s", i, r, err.text);
+		CHECK(store_entries(&f, "blobs/sha256") == 0 && store_entries(&f, "staging") == 0);
+		fixture_done(&f);
+	}
+}
+
 TEST(an_image_for_another_machine_only_is_refused_by_name)
 {
 	struct fixture f;
