@@ -19,6 +19,7 @@ static const struct media {
 	{ "application/json-patch+json", FORMAT_JSON, PATCH_JSON },
 	{ "application/merge-patch+json", FORMAT_JSON, PATCH_MERGE },
 	{ "application/strategic-merge-patch+json", FORMAT_JSON, PATCH_STRATEGIC },
+	{ "application/apply-patch+yaml", FORMAT_YAML, PATCH_APPLY },
 };
 
 static const struct media *find_media(const char *content_type, bool patch)

@@ -337,7 +337,7 @@ const char *bench_pod(const char *name, const char *extra)
 	(void)snprintf(
 		text, sizeof(text),
 		"{'apiVersion':'v1','kind':'Pod','metadata':{'name':'%s','labels':{'app':'%s'"
-		"}},'spec':{'containers':[{'name':'c','image':'nginx'}]%s}}",
+		"}},'spec':{'schedulerName':'none','containers':[{'name':'c','image':'nginx'}]%s}}",
 		name, name, extra ? extra : "");
 	return text;
 }

@@ -52,7 +52,7 @@ TEST(core_creates_reads_updates_and_deletes_a_pod)
 	CHECK_INT(made.status, 201);
 	CHECK_STR(reply_text(&made, "status.phase"), "Pending");
 	CHECK_STR(reply_text(&made, "status.qosClass"), "BestEffort");
-	CHECK_STR(reply_text(&made, "spec.schedulerName"), "default-scheduler");
+	CHECK_STR(reply_text(&made, "spec.schedulerName"), "none");
 	CHECK_STR(reply_text(&made, "spec.serviceAccountName"), "default");
 	CHECK_STR(reply_text(&made, "metadata.creationTimestamp"), "2026-11-24T10:00:00Z");
 	CHECK_INT(json_len(json_at(made.json, "spec.tolerations")), 2);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "orchestrator/core/apply.h"
 #include "orchestrator/core/jsonpatch.h"
 #include "orchestrator/core/write.h"
 
@@ -57,9 +58,14 @@ void verb_patch(struct request *request)
 {
 	auto_json struct json_object *old_json = NULL, *json = NULL;
 	struct err err = { 0 };
-	struct object *old = request_see(request);
+	struct object *old;
 	int r;
 
+	if (request->patch == PATCH_APPLY) {
+		apply_run(request);
+		return;
+	}
+	old = request_see(request);
 	if (!old) {
 		request_not_found(request);
 		return;

@@ -164,6 +164,24 @@ static void join_lines(struct buf *buf, const char *lines)
 	}
 }
 
+/* An apply cannot own what has no type. */
+static void fail_undeclared(struct request *request, const struct schema_kind *kind,
+			    const char *unknown)
+{
+	const char *field = strchr(unknown, '"');
+	size_t len = field ? strcspn(field + 1, "\"") : 0;
+	struct apistatus status = { .code = 500, .reason = "" };
+	char version[128];
+
+	request_fail_status(
+		request, &status,
+		"failed to create typed patch object (%s/%s; %s, Kind=%s): .%.*s: field "
+		"not declared in schema",
+		request->namespace, request->name,
+		schema_api_version(kind, version, sizeof(version)), kind->kind, (int)len,
+		field ? field + 1 : "");
+}
+
 /* What is too much in the body: nothing, a warning for each, or a refusal with all of them. */
 static bool judge_fields(struct request *request, const struct schema_kind *kind,
 			 const struct buf *unknown)
@@ -174,6 +192,10 @@ static bool judge_fields(struct request *request, const struct schema_kind *kind
 	if (request->internal || (validation && strcmp(validation, "Ignore") == 0) ||
 	    (!unknown->len && !request->duplicates.len))
 		return true;
+	if (request->verb == REQUEST_PATCH && request->patch == PATCH_APPLY && unknown->len) {
+		fail_undeclared(request, kind, buf_str(unknown));
+		return false;
+	}
 	if (!validation || strcmp(validation, "Strict") != 0) {
 		warn_lines(request, buf_str(unknown));
 		warn_lines(request, buf_str(&request->duplicates));
