@@ -60,11 +60,12 @@ class Server:
     def stop(self, sig=signal.SIGTERM):
         if self.process:
             self.process.send_signal(sig)
-            self.process.wait(10)
+            code = self.process.wait(10)
+            assert code == (0 if sig == signal.SIGTERM else -sig), self.log()
         self.process = None
 
     def destroy(self):
-        self.stop(signal.SIGKILL)
+        self.stop(signal.SIGTERM)
         text = (self.dir / "log").read_text()
         shutil.rmtree(self.dir)
         assert "ERROR: " not in text and "runtime error" not in text, text
