@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -564,8 +565,14 @@ static int load_rows(struct store_sqlite *s, sqlite3_stmt *stmt, store_load_fn *
 
 static int start_thread(struct store_sqlite *s, struct err *err)
 {
-	int r = pthread_create(&s->thread, NULL, writer, s);
+	sigset_t all, before;
+	int r;
 
+	/* Signals are the loop's: a thread that lets them through would take them from it. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&s->thread, NULL, writer, s);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r != 0)
 		return err_set(err, -r, "store %s: start the writer", s->path);
 	s->running = true;

@@ -61,7 +61,7 @@ class Server:
         if self.process:
             self.process.send_signal(sig)
             code = self.process.wait(10)
-            assert code == (0 if sig == signal.SIGTERM else -sig), self.log()
+            assert code == (0 if sig == signal.SIGTERM else -sig), (code, self.log())
         self.process = None
 
     def destroy(self):
