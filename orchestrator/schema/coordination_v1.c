@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* coordination.k8s.io/v1: Lease. */
 #include "orchestrator/schema/rows.h"
+#include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/types.h"
 
 static const struct schema_field lease_spec_fields[] = {
 	ONE(STRING, "holderIdentity", 1, PTR),
-	ONE(INT32, "leaseDurationSeconds", 2, PTR),
+	ONE(INT32, "leaseDurationSeconds", 2, PTR, POSITIVE),
 	ONE(MICROTIME, "acquireTime", 3, PTR),
 	ONE(MICROTIME, "renewTime", 4, PTR),
-	ONE(INT32, "leaseTransitions", 5, PTR),
+	ONE(INT32, "leaseTransitions", 5, PTR, NOT_NEGATIVE),
 	ONE(STRING, "strategy", 6, PTR | GATED_OFF),
 	ONE(STRING, "preferredHolder", 7, PTR | GATED_OFF),
 };

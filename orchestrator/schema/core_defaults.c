@@ -80,6 +80,23 @@ static void default_ports(struct json_object *ports)
 	}
 }
 
+/* Two names of one field: what is written in one is in both. */
+static void default_cluster_ips(struct json_object *spec)
+{
+	const char *ip = json_str(json_get(spec, "clusterIP"));
+	struct json_object *ips = json_get(spec, "clusterIPs");
+
+	if (ip && *ip && json_len(ips) == 0) {
+		ips = json_new_array();
+		if (ips && json_add(ips, json_new_string(ip)) == 0)
+			(void)json_put(spec, "clusterIPs", ips);
+		else
+			json_unref(ips);
+	} else if ((!ip || !*ip) && json_len(ips)) {
+		(void)json_put(spec, "clusterIP", json_ref(json_idx(ips, 0)));
+	}
+}
+
 void service_defaults(struct json_object *object)
 {
 	struct json_object *spec = json_get(object, "spec");
@@ -91,6 +108,7 @@ void service_defaults(struct json_object *object)
 	if (!spec)
 		return;
 	default_affinity_config(spec);
+	default_cluster_ips(spec);
 	default_ports(json_get(spec, "ports"));
 	if (outside && schema_is_zero(json_get(spec, "externalTrafficPolicy")))
 		(void)json_put_str(spec, "externalTrafficPolicy", "Cluster");

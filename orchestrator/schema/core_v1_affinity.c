@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core/v1: where a Pod may and would like to run. */
 #include "orchestrator/schema/rows.h"
+#include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/types.h"
 
 static const struct schema_field node_selector_requirement_fields[] = {
@@ -16,15 +17,17 @@ static const struct schema_field node_selector_term_fields[] = {
 	REFS(core_v1_node_selector_requirement, "matchExpressions", 1, ATOMIC),
 	REFS(core_v1_node_selector_requirement, "matchFields", 2, ATOMIC),
 };
-TYPE_ATOMIC(core_v1_node_selector_term, "core.v1.NodeSelectorTerm", node_selector_term_fields);
+TYPE(core_v1_node_selector_term, "core.v1.NodeSelectorTerm", node_selector_term_fields,
+     .atomic = true, .check = node_term_check);
 
 static const struct schema_field node_selector_fields[] = {
 	REFS(core_v1_node_selector_term, "nodeSelectorTerms", 1, REQUIRED | ALWAYS | ATOMIC),
 };
-TYPE_ATOMIC(core_v1_node_selector, "core.v1.NodeSelector", node_selector_fields);
+TYPE(core_v1_node_selector, "core.v1.NodeSelector", node_selector_fields, .atomic = true,
+     .check = node_selector_check);
 
 static const struct schema_field preferred_scheduling_term_fields[] = {
-	ONE(INT32, "weight", 1, REQUIRED | ALWAYS),
+	ONE(INT32, "weight", 1, REQUIRED | ALWAYS, RANGE(1, 100, "must be in the range 1-100")),
 	REF(core_v1_node_selector_term, "preference", 2, REQUIRED | ALWAYS),
 };
 TYPE(core_v1_preferred_scheduling_term, "core.v1.PreferredSchedulingTerm",
@@ -45,10 +48,11 @@ static const struct schema_field pod_affinity_term_fields[] = {
 	LIST(STRING, "matchLabelKeys", 5, ATOMIC),
 	LIST(STRING, "mismatchLabelKeys", 6, ATOMIC),
 };
-TYPE(core_v1_pod_affinity_term, "core.v1.PodAffinityTerm", pod_affinity_term_fields);
+TYPE(core_v1_pod_affinity_term, "core.v1.PodAffinityTerm", pod_affinity_term_fields,
+     .check = pod_affinity_term_check);
 
 static const struct schema_field weighted_pod_affinity_term_fields[] = {
-	ONE(INT32, "weight", 1, REQUIRED | ALWAYS),
+	ONE(INT32, "weight", 1, REQUIRED | ALWAYS, RANGE(1, 100, "must be in the range 1-100")),
 	REF(core_v1_pod_affinity_term, "podAffinityTerm", 2, REQUIRED | ALWAYS),
 };
 TYPE(core_v1_weighted_pod_affinity_term, "core.v1.WeightedPodAffinityTerm",
@@ -84,7 +88,7 @@ static const struct schema_field toleration_fields[] = {
 	ONE(STRING, "effect", 4, 0, ENUM("NoExecute", "NoSchedule", "PreferNoSchedule")),
 	ONE(INT64, "tolerationSeconds", 5, PTR),
 };
-TYPE(core_v1_toleration, "core.v1.Toleration", toleration_fields);
+TYPE(core_v1_toleration, "core.v1.Toleration", toleration_fields, .check = toleration_check);
 
 static const struct schema_field topology_spread_constraint_fields[] = {
 	ONE(INT32, "maxSkew", 1, REQUIRED | ALWAYS),
@@ -98,4 +102,4 @@ static const struct schema_field topology_spread_constraint_fields[] = {
 	LIST(STRING, "matchLabelKeys", 8, ATOMIC),
 };
 TYPE(core_v1_topology_spread_constraint, "core.v1.TopologySpreadConstraint",
-     topology_spread_constraint_fields);
+     topology_spread_constraint_fields, .check = topology_spread_check);

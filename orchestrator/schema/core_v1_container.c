@@ -1,68 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core/v1: Container and what it is made of. */
 #include "orchestrator/schema/rows.h"
+#include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/types.h"
 
 static const struct schema_field container_port_fields[] = {
-	ONE(STRING, "name", 1, 0),
-	ONE(INT32, "hostPort", 2, 0),
-	ONE(INT32, "containerPort", 3, REQUIRED | ALWAYS),
-	ONE(STRING, "protocol", 4, 0, DEFAULT_STR("TCP"), ENUM("SCTP", "TCP", "UDP")),
+	ONE(STRING, "name", 1, 0, RULE(rule_port_name)),
+	ONE(INT32, "hostPort", 2, 0, PORT),
+	ONE(INT32, "containerPort", 3, NEEDED | REQUIRED | ALWAYS, PORT),
+	ONE(STRING, "protocol", 4, 0, DEFAULT_STR("TCP"), ENUM_ONLY("SCTP", "TCP", "UDP")),
 	ONE(STRING, "hostIP", 5, 0),
 };
 TYPE(core_v1_container_port, "core.v1.ContainerPort", container_port_fields);
 
 static const struct schema_field config_map_env_source_fields[] = {
-	ONE(STRING, "name", IN(1, 1), 0),
+	ONE(STRING, "name", IN(1, 1), NEEDED, RULE(rule_subdomain)),
 	ONE(BOOL, "optional", 2, PTR),
 };
-TYPE_EMBEDS(core_v1_config_map_env_source, "core.v1.ConfigMapEnvSource",
-	    config_map_env_source_fields, "LocalObjectReference");
+TYPE(core_v1_config_map_env_source, "core.v1.ConfigMapEnvSource", config_map_env_source_fields,
+     .embeds = "LocalObjectReference");
 
 static const struct schema_field secret_env_source_fields[] = {
-	ONE(STRING, "name", IN(1, 1), 0),
+	ONE(STRING, "name", IN(1, 1), NEEDED, RULE(rule_subdomain)),
 	ONE(BOOL, "optional", 2, PTR),
 };
-TYPE_EMBEDS(core_v1_secret_env_source, "core.v1.SecretEnvSource", secret_env_source_fields,
-	    "LocalObjectReference");
+TYPE(core_v1_secret_env_source, "core.v1.SecretEnvSource", secret_env_source_fields,
+     .embeds = "LocalObjectReference");
 
 static const struct schema_field env_from_source_fields[] = {
-	ONE(STRING, "prefix", 1, 0),
+	ONE(STRING, "prefix", 1, 0, RULE(rule_env_name)),
 	REF(core_v1_config_map_env_source, "configMapRef", 2, PTR),
 	REF(core_v1_secret_env_source, "secretRef", 3, PTR),
 };
-TYPE(core_v1_env_from_source, "core.v1.EnvFromSource", env_from_source_fields);
+TYPE(core_v1_env_from_source, "core.v1.EnvFromSource", env_from_source_fields,
+     .check = env_from_check);
 
 static const struct schema_field object_field_selector_fields[] = {
 	ONE(STRING, "apiVersion", 1, 0, DEFAULT_STR("v1")),
-	ONE(STRING, "fieldPath", 2, REQUIRED | ALWAYS),
+	ONE(STRING, "fieldPath", 2, NEEDED | REQUIRED | ALWAYS),
 };
-TYPE_ATOMIC(core_v1_object_field_selector, "core.v1.ObjectFieldSelector",
-	    object_field_selector_fields);
+TYPE(core_v1_object_field_selector, "core.v1.ObjectFieldSelector", object_field_selector_fields,
+     .atomic = true);
 
 static const struct schema_field resource_field_selector_fields[] = {
 	ONE(STRING, "containerName", 1, 0),
-	ONE(STRING, "resource", 2, REQUIRED | ALWAYS),
+	ONE(STRING, "resource", 2, NEEDED | REQUIRED | ALWAYS),
 	ONE(QUANTITY, "divisor", 3, ALWAYS),
 };
-TYPE_ATOMIC(core_v1_resource_field_selector, "core.v1.ResourceFieldSelector",
-	    resource_field_selector_fields);
+TYPE(core_v1_resource_field_selector, "core.v1.ResourceFieldSelector",
+     resource_field_selector_fields, .atomic = true);
 
 static const struct schema_field config_map_key_selector_fields[] = {
-	ONE(STRING, "name", IN(1, 1), 0),
-	ONE(STRING, "key", 2, REQUIRED | ALWAYS),
+	ONE(STRING, "name", IN(1, 1), NEEDED, RULE(rule_subdomain)),
+	ONE(STRING, "key", 2, NEEDED | REQUIRED | ALWAYS, RULE(rule_config_key)),
 	ONE(BOOL, "optional", 3, PTR),
 };
-TYPE_ATOMIC_EMBEDS(core_v1_config_map_key_selector, "core.v1.ConfigMapKeySelector",
-		   config_map_key_selector_fields, "LocalObjectReference");
+TYPE(core_v1_config_map_key_selector, "core.v1.ConfigMapKeySelector",
+     config_map_key_selector_fields, .atomic = true, .embeds = "LocalObjectReference");
 
 static const struct schema_field secret_key_selector_fields[] = {
-	ONE(STRING, "name", IN(1, 1), 0),
-	ONE(STRING, "key", 2, REQUIRED | ALWAYS),
+	ONE(STRING, "name", IN(1, 1), NEEDED, RULE(rule_subdomain)),
+	ONE(STRING, "key", 2, NEEDED | REQUIRED | ALWAYS, RULE(rule_config_key)),
 	ONE(BOOL, "optional", 3, PTR),
 };
-TYPE_ATOMIC_EMBEDS(core_v1_secret_key_selector, "core.v1.SecretKeySelector",
-		   secret_key_selector_fields, "LocalObjectReference");
+TYPE(core_v1_secret_key_selector, "core.v1.SecretKeySelector", secret_key_selector_fields,
+     .atomic = true, .embeds = "LocalObjectReference");
 
 static const struct schema_field file_key_selector_fields[] = {
 	ONE(STRING, "volumeName", 1, REQUIRED | ALWAYS),
@@ -70,7 +72,8 @@ static const struct schema_field file_key_selector_fields[] = {
 	ONE(STRING, "key", 3, REQUIRED | ALWAYS),
 	ONE(BOOL, "optional", 4, PTR, DEFAULT("false")),
 };
-TYPE_ATOMIC(core_v1_file_key_selector, "core.v1.FileKeySelector", file_key_selector_fields);
+TYPE(core_v1_file_key_selector, "core.v1.FileKeySelector", file_key_selector_fields,
+     .atomic = true);
 
 static const struct schema_field env_var_source_fields[] = {
 	REF(core_v1_object_field_selector, "fieldRef", 1, PTR),
@@ -79,14 +82,15 @@ static const struct schema_field env_var_source_fields[] = {
 	REF(core_v1_secret_key_selector, "secretKeyRef", 4, PTR),
 	REF(core_v1_file_key_selector, "fileKeyRef", 5, PTR),
 };
-TYPE(core_v1_env_var_source, "core.v1.EnvVarSource", env_var_source_fields);
+TYPE(core_v1_env_var_source, "core.v1.EnvVarSource", env_var_source_fields,
+     .check = env_var_source_check);
 
 static const struct schema_field env_var_fields[] = {
-	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
+	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS, RULE(rule_env_name)),
 	ONE(STRING, "value", 2, 0),
 	REF(core_v1_env_var_source, "valueFrom", 3, PTR),
 };
-TYPE(core_v1_env_var, "core.v1.EnvVar", env_var_fields);
+TYPE(core_v1_env_var, "core.v1.EnvVar", env_var_fields, .check = env_var_check);
 
 static const struct schema_field resource_claim_fields[] = {
 	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
@@ -99,7 +103,8 @@ static const struct schema_field resource_requirements_fields[] = {
 	MAP(QUANTITY, "requests", 2, 0),
 	REFS(core_v1_resource_claim, "claims", 3, LIST_KEYS("name")),
 };
-TYPE(core_v1_resource_requirements, "core.v1.ResourceRequirements", resource_requirements_fields);
+TYPE(core_v1_resource_requirements, "core.v1.ResourceRequirements", resource_requirements_fields,
+     .check = resources_check);
 
 static const struct schema_field container_resize_policy_fields[] = {
 	ONE(STRING, "resourceName", 1, REQUIRED | ALWAYS),
@@ -122,10 +127,10 @@ static const struct schema_field container_restart_rule_fields[] = {
 TYPE(core_v1_container_restart_rule, "core.v1.ContainerRestartRule", container_restart_rule_fields);
 
 static const struct schema_field volume_mount_fields[] = {
-	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
+	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS),
 	ONE(BOOL, "readOnly", 2, 0),
 	ONE(STRING, "recursiveReadOnly", 7, PTR),
-	ONE(STRING, "mountPath", 3, REQUIRED | ALWAYS),
+	ONE(STRING, "mountPath", 3, NEEDED | REQUIRED | ALWAYS),
 	ONE(STRING, "subPath", 4, 0),
 	ONE(STRING, "mountPropagation", 5, PTR, ENUM("Bidirectional", "HostToContainer", "None")),
 	ONE(STRING, "subPathExpr", 6, 0),
@@ -134,13 +139,13 @@ static const struct schema_field volume_mount_fields[] = {
 TYPE(core_v1_volume_mount, "core.v1.VolumeMount", volume_mount_fields);
 
 static const struct schema_field volume_device_fields[] = {
-	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
-	ONE(STRING, "devicePath", 2, REQUIRED | ALWAYS),
+	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS),
+	ONE(STRING, "devicePath", 2, NEEDED | REQUIRED | ALWAYS, RULE(rule_no_dots)),
 };
 TYPE(core_v1_volume_device, "core.v1.VolumeDevice", volume_device_fields);
 
 static const struct schema_field exec_action_fields[] = {
-	LIST(STRING, "command", 1, ATOMIC),
+	LIST(STRING, "command", 1, NEEDED | ATOMIC),
 };
 TYPE(core_v1_exec_action, "core.v1.ExecAction", exec_action_fields);
 
@@ -151,23 +156,25 @@ static const struct schema_field http_header_fields[] = {
 TYPE(core_v1_http_header, "core.v1.HTTPHeader", http_header_fields);
 
 static const struct schema_field http_get_action_fields[] = {
-	ONE(STRING, "path", 1, 0, DEFAULT_STR("/")),
+	ONE(STRING, "path", 1, NEEDED, DEFAULT_STR("/")),
 	ONE(INT_OR_STRING, "port", 2, REQUIRED | ALWAYS),
 	ONE(STRING, "host", 3, 0),
-	ONE(STRING, "scheme", 4, 0, DEFAULT_STR("HTTP"), ENUM("HTTP", "HTTPS")),
+	ONE(STRING, "scheme", 4, 0, DEFAULT_STR("HTTP"), ENUM_ONLY("HTTP", "HTTPS")),
 	REFS(core_v1_http_header, "httpHeaders", 5, ATOMIC),
 	ONE(STRING, "protocol", 6, PTR | GATED_OFF, ENUM("HTTP1", "HTTP2")),
 };
-TYPE(core_v1_http_get_action, "core.v1.HTTPGetAction", http_get_action_fields);
+TYPE(core_v1_http_get_action, "core.v1.HTTPGetAction", http_get_action_fields,
+     .check = http_get_check);
 
 static const struct schema_field tcp_socket_action_fields[] = {
 	ONE(INT_OR_STRING, "port", 1, REQUIRED | ALWAYS),
 	ONE(STRING, "host", 2, 0),
 };
-TYPE(core_v1_tcp_socket_action, "core.v1.TCPSocketAction", tcp_socket_action_fields);
+TYPE(core_v1_tcp_socket_action, "core.v1.TCPSocketAction", tcp_socket_action_fields,
+     .check = tcp_socket_check);
 
 static const struct schema_field grpc_action_fields[] = {
-	ONE(INT32, "port", 1, REQUIRED | ALWAYS),
+	ONE(INT32, "port", 1, REQUIRED | ALWAYS, PORT),
 	ONE(STRING, "service", 2, ALWAYS | PTR, DEFAULT_STR("")),
 	ONE(STRING, "mode", 3, PTR | GATED_OFF, ENUM("Plaintext", "TLS")),
 };
@@ -178,14 +185,14 @@ static const struct schema_field probe_fields[] = {
 	REF(core_v1_http_get_action, "httpGet", IN(1, 2), PTR),
 	REF(core_v1_tcp_socket_action, "tcpSocket", IN(1, 3), PTR),
 	REF(core_v1_grpc_action, "grpc", IN(1, 4), PTR),
-	ONE(INT32, "initialDelaySeconds", 2, 0),
-	ONE(INT32, "timeoutSeconds", 3, 0, DEFAULT("1")),
-	ONE(INT32, "periodSeconds", 4, 0, DEFAULT("10")),
-	ONE(INT32, "successThreshold", 5, 0, DEFAULT("1")),
-	ONE(INT32, "failureThreshold", 6, 0, DEFAULT("3")),
-	ONE(INT64, "terminationGracePeriodSeconds", 7, PTR),
+	ONE(INT32, "initialDelaySeconds", 2, 0, NOT_NEGATIVE),
+	ONE(INT32, "timeoutSeconds", 3, 0, DEFAULT("1"), NOT_NEGATIVE),
+	ONE(INT32, "periodSeconds", 4, 0, DEFAULT("10"), NOT_NEGATIVE),
+	ONE(INT32, "successThreshold", 5, 0, DEFAULT("1"), NOT_NEGATIVE),
+	ONE(INT32, "failureThreshold", 6, 0, DEFAULT("3"), NOT_NEGATIVE),
+	ONE(INT64, "terminationGracePeriodSeconds", 7, PTR, POSITIVE),
 };
-TYPE_EMBEDS(core_v1_probe, "core.v1.Probe", probe_fields, "ProbeHandler");
+TYPE(core_v1_probe, "core.v1.Probe", probe_fields, .embeds = "ProbeHandler", .check = probe_check);
 
 static const struct schema_field sleep_action_fields[] = {
 	ONE(INT64, "seconds", 1, REQUIRED | ALWAYS),
@@ -198,7 +205,8 @@ static const struct schema_field lifecycle_handler_fields[] = {
 	REF(core_v1_tcp_socket_action, "tcpSocket", 3, PTR),
 	REF(core_v1_sleep_action, "sleep", 4, PTR),
 };
-TYPE(core_v1_lifecycle_handler, "core.v1.LifecycleHandler", lifecycle_handler_fields);
+TYPE(core_v1_lifecycle_handler, "core.v1.LifecycleHandler", lifecycle_handler_fields,
+     .check = lifecycle_handler_check);
 
 static const struct schema_field lifecycle_fields[] = {
 	REF(core_v1_lifecycle_handler, "postStart", 1, PTR),
@@ -229,20 +237,22 @@ static const struct schema_field security_context_fields[] = {
 	ONE(BOOL, "privileged", 2, PTR),
 	REF(core_v1_se_linux_options, "seLinuxOptions", 3, PTR),
 	REF(core_v1_windows_security_context_options, "windowsOptions", 10, PTR),
-	ONE(INT64, "runAsUser", 4, PTR),
-	ONE(INT64, "runAsGroup", 8, PTR),
+	ONE(INT64, "runAsUser", 4, PTR, USER_ID),
+	ONE(INT64, "runAsGroup", 8, PTR, USER_ID),
 	ONE(BOOL, "runAsNonRoot", 5, PTR),
 	ONE(BOOL, "readOnlyRootFilesystem", 6, PTR),
 	ONE(BOOL, "allowPrivilegeEscalation", 7, PTR),
-	ONE(STRING, "procMount", 9, PTR, ENUM("Default", "Unmasked")),
+	ONE(STRING, "procMount", 9, PTR, ENUM("Default", "Unmasked"),
+	    ONE_OF("Default", "Unmasked")),
 	REF(core_v1_seccomp_profile, "seccompProfile", 11, PTR),
 	REF(core_v1_app_armor_profile, "appArmorProfile", 12, PTR),
 };
-TYPE(core_v1_security_context, "core.v1.SecurityContext", security_context_fields);
+TYPE(core_v1_security_context, "core.v1.SecurityContext", security_context_fields,
+     .check = security_context_check);
 
 static const struct schema_field container_fields[] = {
-	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
-	ONE(STRING, "image", 2, 0),
+	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS, RULE(rule_label)),
+	ONE(STRING, "image", 2, NEEDED),
 	LIST(STRING, "command", 3, ATOMIC),
 	LIST(STRING, "args", 4, ATOMIC),
 	ONE(STRING, "workingDir", 5, 0),
@@ -252,7 +262,7 @@ static const struct schema_field container_fields[] = {
 	REFS(core_v1_env_var, "env", 7, KEYED("name")),
 	REF(core_v1_resource_requirements, "resources", 8, ALWAYS),
 	REFS(core_v1_container_resize_policy, "resizePolicy", 23, ATOMIC),
-	ONE(STRING, "restartPolicy", 24, PTR),
+	ONE(STRING, "restartPolicy", 24, PTR, ONE_OF("Always", "Never", "OnFailure")),
 	REFS(core_v1_container_restart_rule, "restartPolicyRules", 25, ATOMIC),
 	REFS(core_v1_volume_mount, "volumeMounts", 9, KEYED("mountPath")),
 	REFS(core_v1_volume_device, "volumeDevices", 21, KEYED("devicePath")),
@@ -262,18 +272,18 @@ static const struct schema_field container_fields[] = {
 	REF(core_v1_lifecycle, "lifecycle", 12, PTR),
 	ONE(STRING, "terminationMessagePath", 13, 0, DEFAULT_STR("/dev/termination-log")),
 	ONE(STRING, "terminationMessagePolicy", 20, 0, DEFAULT_STR("File"),
-	    ENUM("FallbackToLogsOnError", "File")),
-	ONE(STRING, "imagePullPolicy", 14, 0, ENUM("Always", "IfNotPresent", "Never")),
+	    ENUM("FallbackToLogsOnError", "File"), ONE_OF("File", "FallbackToLogsOnError")),
+	ONE(STRING, "imagePullPolicy", 14, 0, ENUM_ONLY("Always", "IfNotPresent", "Never")),
 	REF(core_v1_security_context, "securityContext", 15, PTR),
 	ONE(BOOL, "stdin", 16, 0),
 	ONE(BOOL, "stdinOnce", 17, 0),
 	ONE(BOOL, "tty", 18, 0),
 };
-TYPE(core_v1_container, "core.v1.Container", container_fields);
+TYPE(core_v1_container, "core.v1.Container", container_fields, .check = container_check);
 
 static const struct schema_field ephemeral_container_fields[] = {
-	ONE(STRING, "name", IN(1, 1), REQUIRED | ALWAYS),
-	ONE(STRING, "image", IN(1, 2), 0),
+	ONE(STRING, "name", IN(1, 1), NEEDED | REQUIRED | ALWAYS, RULE(rule_label)),
+	ONE(STRING, "image", IN(1, 2), NEEDED),
 	LIST(STRING, "command", IN(1, 3), ATOMIC),
 	LIST(STRING, "args", IN(1, 4), ATOMIC),
 	ONE(STRING, "workingDir", IN(1, 5), 0),
@@ -293,13 +303,13 @@ static const struct schema_field ephemeral_container_fields[] = {
 	REF(core_v1_lifecycle, "lifecycle", IN(1, 12), PTR),
 	ONE(STRING, "terminationMessagePath", IN(1, 13), 0, DEFAULT_STR("/dev/termination-log")),
 	ONE(STRING, "terminationMessagePolicy", IN(1, 20), 0, DEFAULT_STR("File"),
-	    ENUM("FallbackToLogsOnError", "File")),
-	ONE(STRING, "imagePullPolicy", IN(1, 14), 0, ENUM("Always", "IfNotPresent", "Never")),
+	    ENUM("FallbackToLogsOnError", "File"), ONE_OF("File", "FallbackToLogsOnError")),
+	ONE(STRING, "imagePullPolicy", IN(1, 14), 0, ENUM_ONLY("Always", "IfNotPresent", "Never")),
 	REF(core_v1_security_context, "securityContext", IN(1, 15), PTR),
 	ONE(BOOL, "stdin", IN(1, 16), 0),
 	ONE(BOOL, "stdinOnce", IN(1, 17), 0),
 	ONE(BOOL, "tty", IN(1, 18), 0),
 	ONE(STRING, "targetContainerName", 2, 0),
 };
-TYPE_EMBEDS(core_v1_ephemeral_container, "core.v1.EphemeralContainer", ephemeral_container_fields,
-	    "EphemeralContainerCommon");
+TYPE(core_v1_ephemeral_container, "core.v1.EphemeralContainer", ephemeral_container_fields,
+     .embeds = "EphemeralContainerCommon", .check = ephemeral_container_check);

@@ -37,7 +37,7 @@ static const struct schema_field object_reference_fields[] = {
 	ONE(STRING, "apiVersion", 5, 0), ONE(STRING, "resourceVersion", 6, 0),
 	ONE(STRING, "fieldPath", 7, 0),
 };
-TYPE_ATOMIC(core_v1_object_reference, "core.v1.ObjectReference", object_reference_fields);
+TYPE(core_v1_object_reference, "core.v1.ObjectReference", object_reference_fields, .atomic = true);
 
 static const struct schema_field event_source_fields[] = {
 	ONE(STRING, "component", 1, 0),
@@ -93,8 +93,8 @@ TYPE(core_v1_secret, "core.v1.Secret", secret_fields);
 static const struct schema_field local_object_reference_fields[] = {
 	ONE(STRING, "name", 1, 0),
 };
-TYPE_ATOMIC(core_v1_local_object_reference, "core.v1.LocalObjectReference",
-	    local_object_reference_fields);
+TYPE(core_v1_local_object_reference, "core.v1.LocalObjectReference", local_object_reference_fields,
+     .atomic = true);
 
 static const struct schema_field service_account_fields[] = {
 	TYPE_META,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core/v1: Pod. */
 #include "orchestrator/schema/rows.h"
+#include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/types.h"
 
 static const struct schema_field se_linux_options_fields[] = {
@@ -21,45 +22,51 @@ TYPE(core_v1_windows_security_context_options, "core.v1.WindowsSecurityContextOp
      windows_security_context_options_fields);
 
 static const struct schema_field sysctl_fields[] = {
-	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
+	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS),
 	ONE(STRING, "value", 2, REQUIRED | ALWAYS),
 };
 TYPE(core_v1_sysctl, "core.v1.Sysctl", sysctl_fields);
 
 static const struct schema_field seccomp_profile_fields[] = {
-	ONE(STRING, "type", 1, REQUIRED | ALWAYS,
-	    ENUM("Localhost", "RuntimeDefault", "Unconfined")),
+	ONE(STRING, "type", 1, NEEDED | REQUIRED | ALWAYS,
+	    ENUM("Localhost", "RuntimeDefault", "Unconfined"),
+	    ONE_OF("Localhost", "RuntimeDefault", "Unconfined")),
 	ONE(STRING, "localhostProfile", 2, PTR),
 };
-TYPE(core_v1_seccomp_profile, "core.v1.SeccompProfile", seccomp_profile_fields);
+TYPE(core_v1_seccomp_profile, "core.v1.SeccompProfile", seccomp_profile_fields,
+     .check = security_profile_check);
 
 static const struct schema_field app_armor_profile_fields[] = {
-	ONE(STRING, "type", 1, REQUIRED | ALWAYS,
-	    ENUM("Localhost", "RuntimeDefault", "Unconfined")),
+	ONE(STRING, "type", 1, NEEDED | REQUIRED | ALWAYS,
+	    ENUM("Localhost", "RuntimeDefault", "Unconfined"),
+	    ONE_OF("Localhost", "RuntimeDefault", "Unconfined")),
 	ONE(STRING, "localhostProfile", 2, PTR),
 };
-TYPE(core_v1_app_armor_profile, "core.v1.AppArmorProfile", app_armor_profile_fields);
+TYPE(core_v1_app_armor_profile, "core.v1.AppArmorProfile", app_armor_profile_fields,
+     .check = security_profile_check);
 
 static const struct schema_field pod_security_context_fields[] = {
 	REF(core_v1_se_linux_options, "seLinuxOptions", 1, PTR),
 	REF(core_v1_windows_security_context_options, "windowsOptions", 8, PTR),
-	ONE(INT64, "runAsUser", 2, PTR),
-	ONE(INT64, "runAsGroup", 6, PTR),
+	ONE(INT64, "runAsUser", 2, PTR, USER_ID),
+	ONE(INT64, "runAsGroup", 6, PTR, USER_ID),
 	ONE(BOOL, "runAsNonRoot", 3, PTR),
-	LIST(INT64, "supplementalGroups", 4, ATOMIC),
+	LIST(INT64, "supplementalGroups", 4, ATOMIC, USER_ID),
 	ONE(STRING, "supplementalGroupsPolicy", 12, PTR, ENUM("Merge", "Strict")),
-	ONE(INT64, "fsGroup", 5, PTR),
+	ONE(INT64, "fsGroup", 5, PTR, USER_ID),
 	REFS(core_v1_sysctl, "sysctls", 7, ATOMIC),
-	ONE(STRING, "fsGroupChangePolicy", 9, PTR, ENUM("Always", "OnRootMismatch")),
+	ONE(STRING, "fsGroupChangePolicy", 9, PTR, ENUM("Always", "OnRootMismatch"),
+	    ONE_OF("Always", "OnRootMismatch")),
 	REF(core_v1_seccomp_profile, "seccompProfile", 10, PTR),
 	REF(core_v1_app_armor_profile, "appArmorProfile", 11, PTR),
 	ONE(STRING, "seLinuxChangePolicy", 13, PTR),
 };
-TYPE(core_v1_pod_security_context, "core.v1.PodSecurityContext", pod_security_context_fields);
+TYPE(core_v1_pod_security_context, "core.v1.PodSecurityContext", pod_security_context_fields,
+     .check = pod_security_check);
 
 static const struct schema_field host_alias_fields[] = {
-	ONE(STRING, "ip", 1, REQUIRED | ALWAYS),
-	LIST(STRING, "hostnames", 2, ATOMIC),
+	ONE(STRING, "ip", 1, REQUIRED | ALWAYS, RULE(rule_ip)),
+	LIST(STRING, "hostnames", 2, ATOMIC, RULE(rule_subdomain)),
 };
 TYPE(core_v1_host_alias, "core.v1.HostAlias", host_alias_fields);
 
@@ -70,24 +77,25 @@ static const struct schema_field pod_dns_config_option_fields[] = {
 TYPE(core_v1_pod_dns_config_option, "core.v1.PodDNSConfigOption", pod_dns_config_option_fields);
 
 static const struct schema_field pod_dns_config_fields[] = {
-	LIST(STRING, "nameservers", 1, ATOMIC),
-	LIST(STRING, "searches", 2, ATOMIC),
+	LIST(STRING, "nameservers", 1, ATOMIC, RULE(rule_ip)),
+	LIST(STRING, "searches", 2, ATOMIC, RULE(rule_search_domain)),
 	REFS(core_v1_pod_dns_config_option, "options", 3, ATOMIC),
 };
-TYPE(core_v1_pod_dns_config, "core.v1.PodDNSConfig", pod_dns_config_fields);
+TYPE(core_v1_pod_dns_config, "core.v1.PodDNSConfig", pod_dns_config_fields,
+     .check = pod_dns_config_check);
 
 static const struct schema_field pod_readiness_gate_fields[] = {
-	ONE(STRING, "conditionType", 1, REQUIRED | ALWAYS),
+	ONE(STRING, "conditionType", 1, REQUIRED | ALWAYS, RULE(rule_qualified_name)),
 };
 TYPE(core_v1_pod_readiness_gate, "core.v1.PodReadinessGate", pod_readiness_gate_fields);
 
 static const struct schema_field pod_os_fields[] = {
-	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
+	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS, ONE_OF("linux", "windows")),
 };
 TYPE(core_v1_pod_os, "core.v1.PodOS", pod_os_fields);
 
 static const struct schema_field pod_scheduling_gate_fields[] = {
-	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
+	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS, RULE(rule_qualified_name)),
 };
 TYPE(core_v1_pod_scheduling_gate, "core.v1.PodSchedulingGate", pod_scheduling_gate_fields);
 
@@ -107,43 +115,46 @@ static const struct schema_field eviction_responder_fields[] = {
 	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
 	ONE(INT32, "priority", 2, REQUIRED | ALWAYS | PTR),
 };
-TYPE_ATOMIC(core_v1_eviction_responder, "core.v1.EvictionResponder", eviction_responder_fields);
+TYPE(core_v1_eviction_responder, "core.v1.EvictionResponder", eviction_responder_fields,
+     .atomic = true);
 
 static const struct schema_field pod_spec_fields[] = {
 	REFS(core_v1_volume, "volumes", 1, RETAIN_KEYS | KEYED("name")),
 	REFS(core_v1_container, "initContainers", 20, KEYED("name")),
-	REFS(core_v1_container, "containers", 2, REQUIRED | ALWAYS | KEYED("name")),
+	REFS(core_v1_container, "containers", 2, NEEDED | REQUIRED | ALWAYS | KEYED("name")),
 	REFS(core_v1_ephemeral_container, "ephemeralContainers", 34, KEYED("name")),
 	ONE(STRING, "restartPolicy", 3, 0, DEFAULT_STR("Always"),
-	    ENUM("Always", "Never", "OnFailure")),
+	    ENUM("Always", "Never", "OnFailure"), ONE_OF("Always", "OnFailure", "Never")),
 	ONE(INT64, "terminationGracePeriodSeconds", 4, PTR),
-	ONE(INT64, "activeDeadlineSeconds", 5, PTR),
+	ONE(INT64, "activeDeadlineSeconds", 5, PTR,
+	    RANGE(1, INT32_MAX, "must be between 1 and 2147483647, inclusive")),
 	ONE(STRING, "dnsPolicy", 6, 0, DEFAULT_STR("ClusterFirst"),
-	    ENUM("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")),
+	    ENUM("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
+	    ONE_OF("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")),
 	MAP(STRING, "nodeSelector", 7, MAP_ATOMIC),
-	ONE(STRING, "serviceAccountName", 8, 0),
+	ONE(STRING, "serviceAccountName", 8, 0, RULE(rule_subdomain)),
 	ONE(STRING, "serviceAccount", 9, 0),
 	ONE(BOOL, "automountServiceAccountToken", 21, PTR),
-	ONE(STRING, "nodeName", 10, 0),
+	ONE(STRING, "nodeName", 10, 0, RULE(rule_subdomain)),
 	ONE(BOOL, "hostNetwork", 11, 0),
 	ONE(BOOL, "hostPID", 12, 0),
 	ONE(BOOL, "hostIPC", 13, 0),
 	ONE(BOOL, "shareProcessNamespace", 27, PTR),
 	REF(core_v1_pod_security_context, "securityContext", 14, PTR),
 	REFS(core_v1_local_object_reference, "imagePullSecrets", 15, KEYED("name")),
-	ONE(STRING, "hostname", 16, 0),
-	ONE(STRING, "subdomain", 17, 0),
+	ONE(STRING, "hostname", 16, 0, RULE(rule_label)),
+	ONE(STRING, "subdomain", 17, 0, RULE(rule_label)),
 	REF(core_v1_affinity, "affinity", 18, PTR),
-	ONE(STRING, "schedulerName", 19, 0, DEFAULT_STR("default-scheduler")),
+	ONE(STRING, "schedulerName", 19, 0, DEFAULT_STR("default-scheduler"), RULE(rule_subdomain)),
 	REFS(core_v1_toleration, "tolerations", 22, ATOMIC),
 	REFS(core_v1_host_alias, "hostAliases", 23, KEYED("ip")),
-	ONE(STRING, "priorityClassName", 24, 0),
+	ONE(STRING, "priorityClassName", 24, 0, RULE(rule_subdomain)),
 	ONE(INT32, "priority", 25, PTR),
 	REF(core_v1_pod_dns_config, "dnsConfig", 26, PTR),
 	REFS(core_v1_pod_readiness_gate, "readinessGates", 28, ATOMIC),
-	ONE(STRING, "runtimeClassName", 29, PTR),
+	ONE(STRING, "runtimeClassName", 29, PTR, RULE(rule_subdomain)),
 	ONE(BOOL, "enableServiceLinks", 30, PTR),
-	ONE(STRING, "preemptionPolicy", 31, PTR, ENUM("Never", "PreemptLowerPriority")),
+	ONE(STRING, "preemptionPolicy", 31, PTR, ENUM_ONLY("Never", "PreemptLowerPriority")),
 	MAP(QUANTITY, "overhead", 32, 0),
 	REFS(core_v1_topology_spread_constraint, "topologySpreadConstraints", 33,
 	     KEYED_BY("topologyKey", "topologyKey,whenUnsatisfiable")),
@@ -157,7 +168,7 @@ static const struct schema_field pod_spec_fields[] = {
 	REF(core_v1_pod_scheduling_group, "schedulingGroup", 43, PTR | GATED_OFF),
 	REFS(core_v1_eviction_responder, "evictionResponders", 44, GATED_OFF | KEYED("name")),
 };
-TYPE(core_v1_pod_spec, "core.v1.PodSpec", pod_spec_fields);
+TYPE(core_v1_pod_spec, "core.v1.PodSpec", pod_spec_fields, .check = pod_spec_check);
 
 static const struct schema_field pod_condition_fields[] = {
 	ONE(STRING, "type", 1, REQUIRED | ALWAYS),

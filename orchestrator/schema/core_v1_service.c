@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core/v1: Service and Endpoints. */
 #include "orchestrator/schema/rows.h"
+#include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/types.h"
 
 static const struct schema_field service_port_fields[] = {
-	ONE(STRING, "name", 1, 0),
-	ONE(STRING, "protocol", 2, 0, DEFAULT_STR("TCP"), ENUM("SCTP", "TCP", "UDP")),
+	ONE(STRING, "name", 1, 0, RULE(rule_label)),
+	ONE(STRING, "protocol", 2, 0, DEFAULT_STR("TCP"), ENUM_ONLY("SCTP", "TCP", "UDP")),
 	ONE(STRING, "appProtocol", 6, PTR),
-	ONE(INT32, "port", 3, REQUIRED | ALWAYS),
+	ONE(INT32, "port", 3, REQUIRED | ALWAYS, PORT),
 	ONE(INT_OR_STRING, "targetPort", 4, ALWAYS),
 	ONE(INT32, "nodePort", 5, 0),
 };
 TYPE(core_v1_service_port, "core.v1.ServicePort", service_port_fields);
 
 static const struct schema_field client_ip_config_fields[] = {
-	ONE(INT32, "timeoutSeconds", 1, PTR),
+	ONE(INT32, "timeoutSeconds", 1, PTR,
+	    RANGE(1, 86400, "must be greater than 0 and less than 86400")),
 };
 TYPE(core_v1_client_ip_config, "core.v1.ClientIPConfig", client_ip_config_fields);
 
@@ -30,9 +32,9 @@ static const struct schema_field service_spec_fields[] = {
 	ONE(STRING, "clusterIP", 3, 0),
 	LIST(STRING, "clusterIPs", 18, ATOMIC),
 	ONE(STRING, "type", 4, 0, DEFAULT_STR("ClusterIP"),
-	    ENUM("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")),
-	LIST(STRING, "externalIPs", 5, ATOMIC),
-	ONE(STRING, "sessionAffinity", 7, 0, DEFAULT_STR("None"), ENUM("ClientIP", "None")),
+	    ENUM_ONLY("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")),
+	LIST(STRING, "externalIPs", 5, ATOMIC, RULE(rule_endpoint_ip)),
+	ONE(STRING, "sessionAffinity", 7, 0, DEFAULT_STR("None"), ENUM_ONLY("ClientIP", "None")),
 	ONE(STRING, "loadBalancerIP", 8, 0),
 	LIST(STRING, "loadBalancerSourceRanges", 9, ATOMIC),
 	ONE(STRING, "externalName", 10, 0),
@@ -48,7 +50,7 @@ static const struct schema_field service_spec_fields[] = {
 	    ENUM("PreferDualStack", "RequireDualStack", "SingleStack")),
 	ONE(BOOL, "allocateLoadBalancerNodePorts", 20, PTR),
 	ONE(STRING, "loadBalancerClass", 21, PTR),
-	ONE(STRING, "internalTrafficPolicy", 22, PTR, ENUM("Cluster", "Local")),
+	ONE(STRING, "internalTrafficPolicy", 22, PTR, ENUM_ONLY("Cluster", "Local")),
 	ONE(STRING, "trafficDistribution", 23, PTR),
 };
 TYPE(core_v1_service_spec, "core.v1.ServiceSpec", service_spec_fields);
@@ -88,20 +90,20 @@ static const struct schema_field service_fields[] = {
 TYPE(core_v1_service, "core.v1.Service", service_fields);
 
 static const struct schema_field endpoint_address_fields[] = {
-	ONE(STRING, "ip", 1, REQUIRED | ALWAYS),
-	ONE(STRING, "hostname", 3, 0),
+	ONE(STRING, "ip", 1, NEEDED | REQUIRED | ALWAYS, RULE(rule_endpoint_ip)),
+	ONE(STRING, "hostname", 3, 0, RULE(rule_label)),
 	ONE(STRING, "nodeName", 4, PTR),
 	REF(core_v1_object_reference, "targetRef", 2, PTR),
 };
-TYPE_ATOMIC(core_v1_endpoint_address, "core.v1.EndpointAddress", endpoint_address_fields);
+TYPE(core_v1_endpoint_address, "core.v1.EndpointAddress", endpoint_address_fields, .atomic = true);
 
 static const struct schema_field endpoint_port_fields[] = {
-	ONE(STRING, "name", 1, 0),
-	ONE(INT32, "port", 2, REQUIRED | ALWAYS),
-	ONE(STRING, "protocol", 3, 0, DEFAULT_STR("TCP"), ENUM("SCTP", "TCP", "UDP")),
+	ONE(STRING, "name", 1, 0, RULE(rule_label)),
+	ONE(INT32, "port", 2, REQUIRED | ALWAYS, PORT),
+	ONE(STRING, "protocol", 3, 0, DEFAULT_STR("TCP"), ENUM_ONLY("SCTP", "TCP", "UDP")),
 	ONE(STRING, "appProtocol", 4, PTR),
 };
-TYPE_ATOMIC(core_v1_endpoint_port, "core.v1.EndpointPort", endpoint_port_fields);
+TYPE(core_v1_endpoint_port, "core.v1.EndpointPort", endpoint_port_fields, .atomic = true);
 
 static const struct schema_field endpoint_subset_fields[] = {
 	REFS(core_v1_endpoint_address, "addresses", 1, ATOMIC),

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core/v1: volumes of a Pod and what they name. */
 #include "orchestrator/schema/rows.h"
+#include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/types.h"
 
 static const struct schema_field host_path_volume_source_fields[] = {
-	ONE(STRING, "path", 1, REQUIRED | ALWAYS),
+	ONE(STRING, "path", 1, NEEDED | REQUIRED | ALWAYS, RULE(rule_no_dots)),
 	ONE(STRING, "type", 2, PTR, DEFAULT_STR(""),
-	    ENUM(""
-		 "",
-		 "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File",
-		 "FileOrCreate", "Socket")),
+	    ENUM_ONLY(""
+		      "",
+		      "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File",
+		      "FileOrCreate", "Socket")),
 };
 TYPE(core_v1_host_path_volume_source, "core.v1.HostPathVolumeSource",
      host_path_volume_source_fields);
@@ -20,7 +21,7 @@ static const struct schema_field empty_dir_volume_source_fields[] = {
 	ONE(INT32, "mode", 3, PTR | GATED_OFF),
 };
 TYPE(core_v1_empty_dir_volume_source, "core.v1.EmptyDirVolumeSource",
-     empty_dir_volume_source_fields);
+     empty_dir_volume_source_fields, .check = empty_dir_check);
 
 static const struct schema_field gce_persistent_disk_volume_source_fields[] = {
 	ONE(STRING, "pdName", 1, REQUIRED | ALWAYS),
@@ -48,25 +49,25 @@ static const struct schema_field git_repo_volume_source_fields[] = {
 TYPE(core_v1_git_repo_volume_source, "core.v1.GitRepoVolumeSource", git_repo_volume_source_fields);
 
 static const struct schema_field key_to_path_fields[] = {
-	ONE(STRING, "key", 1, REQUIRED | ALWAYS),
-	ONE(STRING, "path", 2, REQUIRED | ALWAYS),
-	ONE(INT32, "mode", 3, PTR),
+	ONE(STRING, "key", 1, NEEDED | REQUIRED | ALWAYS),
+	ONE(STRING, "path", 2, NEEDED | REQUIRED | ALWAYS, RULE(rule_inside)),
+	ONE(INT32, "mode", 3, PTR, FILE_MODE),
 	ONE(INT64, "user", 4, PTR | GATED_OFF),
 };
 TYPE(core_v1_key_to_path, "core.v1.KeyToPath", key_to_path_fields);
 
 static const struct schema_field secret_volume_source_fields[] = {
-	ONE(STRING, "secretName", 1, 0),
+	ONE(STRING, "secretName", 1, NEEDED),
 	REFS(core_v1_key_to_path, "items", 2, ATOMIC),
-	ONE(INT32, "defaultMode", 3, PTR, DEFAULT("420")),
+	ONE(INT32, "defaultMode", 3, PTR, DEFAULT("420"), FILE_MODE),
 	ONE(BOOL, "optional", 4, PTR),
 	ONE(INT64, "defaultUser", 5, PTR | GATED_OFF),
 };
 TYPE(core_v1_secret_volume_source, "core.v1.SecretVolumeSource", secret_volume_source_fields);
 
 static const struct schema_field nfs_volume_source_fields[] = {
-	ONE(STRING, "server", 1, REQUIRED | ALWAYS),
-	ONE(STRING, "path", 2, REQUIRED | ALWAYS),
+	ONE(STRING, "server", 1, NEEDED | REQUIRED | ALWAYS),
+	ONE(STRING, "path", 2, NEEDED | REQUIRED | ALWAYS),
 	ONE(BOOL, "readOnly", 3, 0),
 };
 TYPE(core_v1_nfs_volume_source, "core.v1.NFSVolumeSource", nfs_volume_source_fields);
@@ -95,7 +96,7 @@ TYPE(core_v1_glusterfs_volume_source, "core.v1.GlusterfsVolumeSource",
      glusterfs_volume_source_fields);
 
 static const struct schema_field persistent_volume_claim_volume_source_fields[] = {
-	ONE(STRING, "claimName", 1, REQUIRED | ALWAYS),
+	ONE(STRING, "claimName", 1, NEEDED | REQUIRED | ALWAYS),
 	ONE(BOOL, "readOnly", 2, 0),
 };
 TYPE(core_v1_persistent_volume_claim_volume_source, "core.v1.PersistentVolumeClaimVolumeSource",
@@ -150,7 +151,7 @@ static const struct schema_field downward_api_volume_file_fields[] = {
 	ONE(STRING, "path", 1, REQUIRED | ALWAYS),
 	REF(core_v1_object_field_selector, "fieldRef", 2, PTR),
 	REF(core_v1_resource_field_selector, "resourceFieldRef", 3, PTR),
-	ONE(INT32, "mode", 4, PTR),
+	ONE(INT32, "mode", 4, PTR, FILE_MODE),
 	ONE(INT64, "user", 5, PTR | GATED_OFF),
 };
 TYPE(core_v1_downward_api_volume_file, "core.v1.DownwardAPIVolumeFile",
@@ -158,11 +159,11 @@ TYPE(core_v1_downward_api_volume_file, "core.v1.DownwardAPIVolumeFile",
 
 static const struct schema_field downward_api_volume_source_fields[] = {
 	REFS(core_v1_downward_api_volume_file, "items", 1, ATOMIC),
-	ONE(INT32, "defaultMode", 2, PTR, DEFAULT("420")),
+	ONE(INT32, "defaultMode", 2, PTR, DEFAULT("420"), FILE_MODE),
 	ONE(INT64, "defaultUser", 3, PTR | GATED_OFF),
 };
 TYPE(core_v1_downward_api_volume_source, "core.v1.DownwardAPIVolumeSource",
-     downward_api_volume_source_fields);
+     downward_api_volume_source_fields, .check = downward_file_check);
 
 static const struct schema_field fc_volume_source_fields[] = {
 	LIST(STRING, "targetWWNs", 1, ATOMIC), ONE(INT32, "lun", 2, PTR),
@@ -180,14 +181,14 @@ TYPE(core_v1_azure_file_volume_source, "core.v1.AzureFileVolumeSource",
      azure_file_volume_source_fields);
 
 static const struct schema_field config_map_volume_source_fields[] = {
-	ONE(STRING, "name", IN(1, 1), 0),
+	ONE(STRING, "name", IN(1, 1), NEEDED),
 	REFS(core_v1_key_to_path, "items", 2, ATOMIC),
-	ONE(INT32, "defaultMode", 3, PTR, DEFAULT("420")),
+	ONE(INT32, "defaultMode", 3, PTR, DEFAULT("420"), FILE_MODE),
 	ONE(BOOL, "optional", 4, PTR),
 	ONE(INT64, "defaultUser", 5, PTR | GATED_OFF),
 };
-TYPE_EMBEDS(core_v1_config_map_volume_source, "core.v1.ConfigMapVolumeSource",
-	    config_map_volume_source_fields, "LocalObjectReference");
+TYPE(core_v1_config_map_volume_source, "core.v1.ConfigMapVolumeSource",
+     config_map_volume_source_fields, .embeds = "LocalObjectReference");
 
 static const struct schema_field vsphere_virtual_disk_volume_source_fields[] = {
 	ONE(STRING, "volumePath", 1, REQUIRED | ALWAYS),
@@ -228,31 +229,32 @@ TYPE(core_v1_photon_persistent_disk_volume_source, "core.v1.PhotonPersistentDisk
      photon_persistent_disk_volume_source_fields);
 
 static const struct schema_field secret_projection_fields[] = {
-	ONE(STRING, "name", IN(1, 1), 0),
+	ONE(STRING, "name", IN(1, 1), NEEDED),
 	REFS(core_v1_key_to_path, "items", 2, ATOMIC),
 	ONE(BOOL, "optional", 4, PTR),
 };
-TYPE_EMBEDS(core_v1_secret_projection, "core.v1.SecretProjection", secret_projection_fields,
-	    "LocalObjectReference");
+TYPE(core_v1_secret_projection, "core.v1.SecretProjection", secret_projection_fields,
+     .embeds = "LocalObjectReference");
 
 static const struct schema_field downward_api_projection_fields[] = {
 	REFS(core_v1_downward_api_volume_file, "items", 1, ATOMIC),
 };
 TYPE(core_v1_downward_api_projection, "core.v1.DownwardAPIProjection",
-     downward_api_projection_fields);
+     downward_api_projection_fields, .check = downward_file_check);
 
 static const struct schema_field config_map_projection_fields[] = {
-	ONE(STRING, "name", IN(1, 1), 0),
+	ONE(STRING, "name", IN(1, 1), NEEDED),
 	REFS(core_v1_key_to_path, "items", 2, ATOMIC),
 	ONE(BOOL, "optional", 4, PTR),
 };
-TYPE_EMBEDS(core_v1_config_map_projection, "core.v1.ConfigMapProjection",
-	    config_map_projection_fields, "LocalObjectReference");
+TYPE(core_v1_config_map_projection, "core.v1.ConfigMapProjection", config_map_projection_fields,
+     .embeds = "LocalObjectReference");
 
 static const struct schema_field service_account_token_projection_fields[] = {
 	ONE(STRING, "audience", 1, 0),
-	ONE(INT64, "expirationSeconds", 2, PTR, DEFAULT("3600")),
-	ONE(STRING, "path", 3, REQUIRED | ALWAYS),
+	ONE(INT64, "expirationSeconds", 2, PTR, DEFAULT("3600"),
+	    RANGE(600, (int64_t)1 << 32, "may not specify a duration less than 10 minutes")),
+	ONE(STRING, "path", 3, NEEDED | REQUIRED | ALWAYS, RULE(rule_inside)),
 	ONE(INT64, "user", 4, PTR | GATED_OFF),
 };
 TYPE(core_v1_service_account_token_projection, "core.v1.ServiceAccountTokenProjection",
@@ -290,11 +292,12 @@ static const struct schema_field volume_projection_fields[] = {
 	REF(core_v1_cluster_trust_bundle_projection, "clusterTrustBundle", 5, PTR),
 	REF(core_v1_pod_certificate_projection, "podCertificate", 6, PTR),
 };
-TYPE(core_v1_volume_projection, "core.v1.VolumeProjection", volume_projection_fields);
+TYPE(core_v1_volume_projection, "core.v1.VolumeProjection", volume_projection_fields,
+     .check = projection_check);
 
 static const struct schema_field projected_volume_source_fields[] = {
 	REFS(core_v1_volume_projection, "sources", 1, ALWAYS | ATOMIC),
-	ONE(INT32, "defaultMode", 2, PTR, DEFAULT("420")),
+	ONE(INT32, "defaultMode", 2, PTR, DEFAULT("420"), FILE_MODE),
 	ONE(INT64, "defaultUser", 3, PTR | GATED_OFF),
 };
 TYPE(core_v1_projected_volume_source, "core.v1.ProjectedVolumeSource",
@@ -352,8 +355,8 @@ static const struct schema_field typed_local_object_reference_fields[] = {
 	ONE(STRING, "kind", 2, REQUIRED | ALWAYS),
 	ONE(STRING, "name", 3, REQUIRED | ALWAYS),
 };
-TYPE_ATOMIC(core_v1_typed_local_object_reference, "core.v1.TypedLocalObjectReference",
-	    typed_local_object_reference_fields);
+TYPE(core_v1_typed_local_object_reference, "core.v1.TypedLocalObjectReference",
+     typed_local_object_reference_fields, .atomic = true);
 
 static const struct schema_field typed_object_reference_fields[] = {
 	ONE(STRING, "apiGroup", 1, ALWAYS | PTR),
@@ -398,7 +401,7 @@ static const struct schema_field image_volume_source_fields[] = {
 TYPE(core_v1_image_volume_source, "core.v1.ImageVolumeSource", image_volume_source_fields);
 
 static const struct schema_field volume_fields[] = {
-	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
+	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS, RULE(rule_label)),
 	REF(core_v1_host_path_volume_source, "hostPath", IN(2, 1), PTR),
 	REF(core_v1_empty_dir_volume_source, "emptyDir", IN(2, 2), PTR),
 	REF(core_v1_gce_persistent_disk_volume_source, "gcePersistentDisk", IN(2, 3), PTR),
@@ -430,7 +433,8 @@ static const struct schema_field volume_fields[] = {
 	REF(core_v1_ephemeral_volume_source, "ephemeral", IN(2, 29), PTR),
 	REF(core_v1_image_volume_source, "image", IN(2, 30), PTR),
 };
-TYPE_EMBEDS(core_v1_volume, "core.v1.Volume", volume_fields, "VolumeSource");
+TYPE(core_v1_volume, "core.v1.Volume", volume_fields, .embeds = "VolumeSource",
+     .check = volume_check);
 
 static const struct schema_field volume_health_condition_fields[] = {
 	ONE(STRING, "status", 1, REQUIRED | ALWAYS, ENUM("DataLoss", "Degraded", "Inaccessible")),

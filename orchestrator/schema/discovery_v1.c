@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* discovery.k8s.io/v1: EndpointSlice. */
 #include "orchestrator/schema/rows.h"
+#include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/types.h"
 
 static const struct schema_field endpoint_conditions_fields[] = {
@@ -28,7 +29,7 @@ static const struct schema_field endpoint_hints_fields[] = {
 TYPE(discovery_v1_endpoint_hints, "discovery.v1.EndpointHints", endpoint_hints_fields);
 
 static const struct schema_field endpoint_fields[] = {
-	LIST(STRING, "addresses", 1, REQUIRED | ALWAYS | SET),
+	LIST(STRING, "addresses", 1, NEEDED | REQUIRED | ALWAYS | SET),
 	REF(discovery_v1_endpoint_conditions, "conditions", 2, ALWAYS),
 	ONE(STRING, "hostname", 3, PTR),
 	REF(core_v1_object_reference, "targetRef", 4, PTR),
@@ -40,17 +41,18 @@ static const struct schema_field endpoint_fields[] = {
 TYPE(discovery_v1_endpoint, "discovery.v1.Endpoint", endpoint_fields);
 
 static const struct schema_field endpoint_port_fields[] = {
-	ONE(STRING, "name", 1, PTR, DEFAULT_STR("")),
-	ONE(STRING, "protocol", 2, PTR, DEFAULT_STR("TCP"), ENUM("SCTP", "TCP", "UDP")),
-	ONE(INT32, "port", 3, PTR),
+	ONE(STRING, "name", 1, PTR, DEFAULT_STR(""), RULE(rule_label)),
+	ONE(STRING, "protocol", 2, PTR, DEFAULT_STR("TCP"), ENUM_ONLY("SCTP", "TCP", "UDP")),
+	ONE(INT32, "port", 3, PTR, PORT),
 	ONE(STRING, "appProtocol", 4, PTR),
 };
-TYPE_ATOMIC(discovery_v1_endpoint_port, "discovery.v1.EndpointPort", endpoint_port_fields);
+TYPE(discovery_v1_endpoint_port, "discovery.v1.EndpointPort", endpoint_port_fields, .atomic = true);
 
 static const struct schema_field endpoint_slice_fields[] = {
 	TYPE_META,
 	REF(meta_v1_object_meta, "metadata", 1, ALWAYS),
-	ONE(STRING, "addressType", 4, REQUIRED | ALWAYS, ENUM("FQDN", "IPv4", "IPv6")),
+	ONE(STRING, "addressType", 4, NEEDED | REQUIRED | ALWAYS,
+	    ENUM_ONLY("FQDN", "IPv4", "IPv6")),
 	REFS(discovery_v1_endpoint, "endpoints", 2, ALWAYS | ATOMIC),
 	REFS(discovery_v1_endpoint_port, "ports", 3, ALWAYS | ATOMIC),
 };

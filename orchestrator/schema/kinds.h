@@ -12,3 +12,10 @@ void pod_defaults(struct json_object *object);
 void pod_spec_defaults(struct json_object *spec); /* what templates get too */
 void secret_defaults(struct json_object *object);
 void service_defaults(struct json_object *object);
+
+/* ---- rules beyond the rows: <kind>_rules.c ---- */
+
+struct schema_site;
+typedef void schema_validate_fn(struct schema_site *site);
+schema_validate_fn config_map_validate, endpoints_validate, event_validate, namespace_validate,
+	node_validate, pod_validate, secret_validate, service_validate, endpoint_slice_validate;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* meta/v1: what every object and every answer shares. */
 #include "orchestrator/schema/rows.h"
+#include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/types.h"
 
 static const struct schema_field preconditions_fields[] = {
@@ -70,7 +71,7 @@ static const struct schema_field owner_reference_fields[] = {
 	ONE(BOOL, "controller", 6, PTR),
 	ONE(BOOL, "blockOwnerDeletion", 7, PTR),
 };
-TYPE_ATOMIC(meta_v1_owner_reference, "meta.v1.OwnerReference", owner_reference_fields);
+TYPE(meta_v1_owner_reference, "meta.v1.OwnerReference", owner_reference_fields, .atomic = true);
 
 static const struct schema_field managed_fields_entry_fields[] = {
 	ONE(STRING, "manager", 1, 0),	  ONE(STRING, "operation", 2, 0),
@@ -121,7 +122,8 @@ static const struct schema_field label_selector_fields[] = {
 	MAP(STRING, "matchLabels", 1, 0),
 	REFS(meta_v1_label_selector_requirement, "matchExpressions", 2, ATOMIC),
 };
-TYPE_ATOMIC(meta_v1_label_selector, "meta.v1.LabelSelector", label_selector_fields);
+TYPE(meta_v1_label_selector, "meta.v1.LabelSelector", label_selector_fields, .atomic = true,
+     .check = label_selector_check);
 
 static const struct schema_field field_selector_requirement_fields[] = {
 	ONE(STRING, "key", 1, REQUIRED | ALWAYS),

@@ -71,26 +71,30 @@
 		__VA_ARGS__, NULL                                                                  \
 	}
 
+/* Rules, after the flags: at most one a row. An empty text and an omitted zero are not looked at;
+ * NEEDED (a flag) says that they may not be. */
+#define NEEDED SCHEMA_NEEDED
+#define CHECK_(...)                                                                                \
+	.check = &(const struct schema_check)                                                      \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+#define RULE(fn)	       CHECK_(.rule = (fn))
+#define RANGE(low, high, text) CHECK_(.min = (low), .max = (high), .says = (text))
+#define ONE_OF(...)	       CHECK_(.one_of = (const char *const[]){ __VA_ARGS__, NULL })
+#define ENUM_ONLY(...)	       ENUM(__VA_ARGS__), ONE_OF(__VA_ARGS__)
+#define NOT_NEGATIVE	       RANGE(0, INT64_MAX, "must be greater than or equal to 0")
+#define POSITIVE	       RANGE(1, INT64_MAX, "must be greater than 0")
+#define PORT		       RANGE(1, 65535, "must be between 1 and 65535, inclusive")
+#define USER_ID		       RANGE(0, INT32_MAX, "must be between 0 and 2147483647, inclusive")
+#define FILE_MODE	       RANGE(0, 0777, "must be a number between 0 and 0777 (octal), both inclusive")
+
 /* In protobuf these two travel in the envelope: no numbers. */
 #define TYPE_META ONE(STRING, "kind", 0, 0), ONE(STRING, "apiVersion", 0, 0)
 
-#define TYPE(symbol, text, rows)                                                                   \
-	const struct schema_type symbol = { .name = (text),                                        \
-					    .fields = (rows),                                      \
-					    .n_fields = ARRAY_LEN(rows) }
-#define TYPE_ATOMIC(symbol, text, rows)                                                            \
+/* After the rows, what only some types have: .atomic = true, .embeds = "ProbeHandler" (the Go struct
+ * whose fields, those with IN() numbers, were drawn in), .check = probe_check. */
+#define TYPE(symbol, text, rows, ...)                                                              \
 	const struct schema_type symbol = {                                                        \
-		.name = (text), .fields = (rows), .n_fields = ARRAY_LEN(rows), .atomic = true      \
+		.name = (text), .fields = (rows), .n_fields = ARRAY_LEN(rows), __VA_ARGS__         \
 	}
-/* A type with fields of an embedded struct, those whose number is IN(). */
-#define TYPE_EMBEDS(symbol, text, rows, embedded)                                                  \
-	const struct schema_type symbol = { .name = (text),                                        \
-					    .fields = (rows),                                      \
-					    .n_fields = ARRAY_LEN(rows),                           \
-					    .embeds = (embedded) }
-#define TYPE_ATOMIC_EMBEDS(symbol, text, rows, embedded)                                           \
-	const struct schema_type symbol = { .name = (text),                                        \
-					    .fields = (rows),                                      \
-					    .n_fields = ARRAY_LEN(rows),                           \
-					    .atomic = true,                                        \
-					    .embeds = (embedded) }

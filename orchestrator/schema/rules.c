@@ -83,22 +83,6 @@ unsigned rule_label(const char *text, const char *sentences[SCHEMA_RULE_MAX])
 	return n;
 }
 
-unsigned rule_label_1035(const char *text, const char *sentences[SCHEMA_RULE_MAX])
-{
-	size_t len = strlen(text);
-	unsigned n = 0;
-
-	if (len > 63)
-		sentences[n++] = "must be no more than 63 characters";
-	if (!is_label(text, len) || !is_in(text[0], LOWER))
-		sentences[n++] =
-			"a DNS-1035 label must consist of lower case alphanumeric characters or "
-			"'-', start with an alphabetic character, and end with an alphanumeric "
-			"character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-			"'[a-z]([-a-z0-9]*[a-z0-9])?')";
-	return n;
-}
-
 unsigned rule_qualified_name(const char *text, const char *sentences[SCHEMA_RULE_MAX])
 {
 	const char *slash = strchr(text, '/'), *name = slash ? slash + 1 : text;
@@ -209,4 +193,124 @@ unsigned rule_ip(const char *text, const char *sentences[SCHEMA_RULE_MAX])
 		return 0;
 	sentences[0] = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 	return 1;
+}
+
+/* Ranges where no endpoint can be: the first @bits of @prefix. */
+static const struct {
+	int family;
+	unsigned char prefix[16];
+	unsigned bits;
+	const char *says;
+} no_endpoint[] = {
+	{ AF_INET, { 0 }, 32, "may not be unspecified (0.0.0.0 or ::)" },
+	{ AF_INET6, { 0 }, 128, "may not be unspecified (0.0.0.0 or ::)" },
+	{ AF_INET, { 127 }, 8, "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
+	{ AF_INET6, { [15] = 1 }, 128, "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
+	{ AF_INET,
+	  { 169, 254 },
+	  16,
+	  "may not be in the link-local range (169.254.0.0/16, fe80::/10)" },
+	{ AF_INET6,
+	  { 0xfe, 0x80 },
+	  10,
+	  "may not be in the link-local range (169.254.0.0/16, fe80::/10)" },
+	{ AF_INET,
+	  { 224 },
+	  24,
+	  "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)" },
+	{ AF_INET6,
+	  { 0xff, 0x02 },
+	  16,
+	  "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)" },
+};
+
+static bool starts_with(const unsigned char *address, const unsigned char *prefix, unsigned bits)
+{
+	unsigned rest = bits % 8;
+
+	if (memcmp(address, prefix, bits / 8) != 0)
+		return false;
+	return !rest || (address[bits / 8] ^ prefix[bits / 8]) >> (8 - rest) == 0;
+}
+
+unsigned rule_endpoint_ip(const char *text, const char *sentences[SCHEMA_RULE_MAX])
+{
+	int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+	unsigned char address[16];
+	unsigned n = rule_ip(text, sentences);
+
+	if (n || inet_pton(family, text, address) != 1)
+		return n;
+	for (size_t i = 0; i < ARRAY_LEN(no_endpoint) && n < SCHEMA_RULE_MAX; i++)
+		if (no_endpoint[i].family == family &&
+		    starts_with(address, no_endpoint[i].prefix, no_endpoint[i].bits))
+			sentences[n++] = no_endpoint[i].says;
+	return n;
+}
+
+unsigned rule_cidr(const char *text, const char *sentences[SCHEMA_RULE_MAX])
+{
+	const char *slash = strchr(text, '/'), *bits = slash ? slash + 1 : "";
+	char address[64] = "";
+	unsigned char bytes[16];
+	unsigned n = 0, most;
+
+	if (slash && (size_t)(slash - text) < sizeof(address))
+		memcpy(address, text, (size_t)(slash - text));
+	most = strchr(address, ':') ? 128 : 32;
+	if (inet_pton(most == 128 ? AF_INET6 : AF_INET, address, bytes) == 1 && *bits &&
+	    strlen(bits) <= 3 && !bits[strspn(bits, DIGITS)] && (*bits != '0' || !bits[1])) {
+		for (; *bits; bits++)
+			n = n * 10 + (unsigned)(*bits - '0');
+		if (n <= most)
+			return 0;
+	}
+	sentences[0] = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+	return 1;
+}
+
+unsigned rule_search_domain(const char *text, const char *sentences[SCHEMA_RULE_MAX])
+{
+	const char *part = text;
+	bool ok = strlen(text) <= 253;
+
+	for (;;) {
+		size_t len = strcspn(part, ".");
+		size_t skip = *part == '_' ? 1 : 0;
+
+		ok &= is_word(part + skip, len - skip, LOWER DIGITS, LOWER DIGITS "-_");
+		if (!part[len])
+			break;
+		part += len + 1;
+	}
+	if (ok)
+		return 0;
+	sentences[0] = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric "
+		       "characters, '_', '-' or '.', and must start and end with an alphanumeric "
+		       "character (e.g. 'example.com', regex used for validation is "
+		       "'_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')";
+	return 1;
+}
+
+unsigned rule_no_dots(const char *text, const char *sentences[SCHEMA_RULE_MAX])
+{
+	while (*text) {
+		size_t len = strcspn(text, "/");
+
+		if (len == 2 && text[0] == '.' && text[1] == '.') {
+			sentences[0] = "must not contain '..'";
+			return 1;
+		}
+		text += len + (text[len] == '/');
+	}
+	return 0;
+}
+
+unsigned rule_inside(const char *text, const char *sentences[SCHEMA_RULE_MAX])
+{
+	unsigned n = 0;
+
+	if (*text == '/')
+		sentences[n++] = "must be a relative path";
+	return n + rule_no_dots(text, sentences + n);
 }

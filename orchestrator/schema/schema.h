@@ -51,15 +51,29 @@ enum schema_flags {
 	SCHEMA_LIST_MAP = 1 << 7,
 	SCHEMA_MAP_ATOMIC = 1 << 8,
 	SCHEMA_GATED_OFF = 1 << 9, /* its feature gate is off: silently cleared on write */
+	SCHEMA_NEEDED = 1 << 10,   /* validation: may not be empty */
 };
 struct schema_type;
+struct schema_site;
+
+/* A rule for a text: at most SCHEMA_RULE_MAX sentences on what is wrong, static; returns how many. */
+#define SCHEMA_RULE_MAX 3
+typedef unsigned schema_rule_fn(const char *text, const char *sentences[SCHEMA_RULE_MAX]);
+/* What a value that is there must be. One of: */
+struct schema_check {
+	schema_rule_fn *rule;	   /* a text, or each text of a list */
+	const char *const *one_of; /* NULL-terminated */
+	int64_t min, max;	   /* a number, when @says is set */
+	const char *says;
+};
 struct schema_field {
 	const char *name;
-	const struct schema_type *ref;	/* of SCHEMA_REF */
-	const char *default_json;	/* static default, or NULL */
-	const char *merge_key;		/* patchMergeKey */
-	const char *list_keys;		/* listMapKeys, comma-separated */
-	const char *const *enum_values; /* NULL-terminated, or NULL */
+	const struct schema_type *ref;	  /* of SCHEMA_REF */
+	const char *default_json;	  /* static default, or NULL */
+	const char *merge_key;		  /* patchMergeKey */
+	const char *list_keys;		  /* listMapKeys, comma-separated */
+	const char *const *enum_values;	  /* NULL-terminated, or NULL */
+	const struct schema_check *check; /* or NULL */
 	enum schema_value value;
 	enum schema_shape shape;
 	unsigned flags;
@@ -70,7 +84,9 @@ struct schema_type {
 	const char *name;		   /* "core.v1.Container" */
 	const struct schema_field *fields; /* in canonical (Go struct) order */
 	size_t n_fields;
-	bool atomic;	    /* x-kubernetes-map-type: apply owns it as a whole */
+	bool atomic; /* x-kubernetes-map-type: apply owns it as a whole */
+	/* Rules that look at more than one field; rules.h */
+	void (*check)(struct schema_site *site, const struct json_object *object);
 	const char *embeds; /* the Go struct whose fields were drawn in, for decoding errors */
 };
 const struct schema_field *schema_field_find(const struct schema_type *type, const char *name);
@@ -112,10 +128,6 @@ enum schema_cause {
 };
 struct schema_problems; /* a bounded list of problems */
 
-/* A rule for a text: at most SCHEMA_RULE_MAX sentences on what is wrong, static; returns how many. */
-#define SCHEMA_RULE_MAX 3
-typedef unsigned schema_rule_fn(const char *text, const char *sentences[SCHEMA_RULE_MAX]);
-
 /* A cell made from more than one field. NULL: JSON null. */
 typedef struct json_object *schema_cell_fn(const struct json_object *object);
 struct schema_column {
@@ -144,9 +156,7 @@ struct schema_kind {
 	schema_rule_fn *name_rule; /* NULL: any name that can stand in a path */
 	/* Conditional defaults, beyond the rows. */
 	void (*set_defaults)(struct json_object *object);
-	/* Rules beyond the rows; @old NULL: create. */
-	void (*validate)(const struct json_object *object, const struct json_object *old,
-			 struct schema_problems *problems);
+	void (*validate)(struct schema_site *site); /* rules beyond the rows and types */
 };
 extern const struct schema_kind *const schema_kinds[]; /* by group and version, then by resource */
 extern const size_t schema_n_kinds;

@@ -60,6 +60,7 @@ static const struct schema_kind config_map = {
 	.put_unconditional = true,
 	.type = &core_v1_config_map,
 	.name_rule = rule_subdomain,
+	.validate = config_map_validate,
 };
 static const struct schema_kind endpoints = {
 	.group = "",
@@ -74,6 +75,7 @@ static const struct schema_kind endpoints = {
 	.put_unconditional = true,
 	.type = &core_v1_endpoints,
 	.name_rule = rule_subdomain,
+	.validate = endpoints_validate,
 };
 static const struct schema_kind event = {
 	.group = "",
@@ -91,6 +93,7 @@ static const struct schema_kind event = {
 	.verbs = ALL_VERBS,
 	.put_unconditional = true,
 	.type = &core_v1_event,
+	.validate = event_validate,
 };
 static const struct schema_kind namespace = {
 	.group = "",
@@ -108,6 +111,7 @@ static const struct schema_kind namespace = {
 	.type = &core_v1_namespace,
 	.name_rule = rule_label,
 	.set_defaults = namespace_defaults,
+	.validate = namespace_validate,
 };
 static const struct schema_kind node = {
 	.group = "",
@@ -125,6 +129,7 @@ static const struct schema_kind node = {
 	.type = &core_v1_node,
 	.name_rule = rule_subdomain,
 	.set_defaults = node_defaults,
+	.validate = node_validate,
 };
 static const struct schema_kind pod = {
 	.group = "",
@@ -152,6 +157,7 @@ static const struct schema_kind pod = {
 	.type = &core_v1_pod,
 	.name_rule = rule_subdomain,
 	.set_defaults = pod_defaults,
+	.validate = pod_validate,
 };
 static const struct schema_kind secret = {
 	.group = "",
@@ -166,6 +172,7 @@ static const struct schema_kind secret = {
 	.type = &core_v1_secret,
 	.name_rule = rule_subdomain,
 	.set_defaults = secret_defaults,
+	.validate = secret_validate,
 };
 static const struct schema_kind service_account = {
 	.group = "",
@@ -205,6 +212,7 @@ static const struct schema_kind service = {
 	.type = &core_v1_service,
 	.name_rule = rule_label,
 	.set_defaults = service_defaults,
+	.validate = service_validate,
 };
 
 /* ---- other groups ---- */
@@ -251,6 +259,7 @@ static const struct schema_kind endpoint_slice = {
 	.put_unconditional = true,
 	.type = &discovery_v1_endpoint_slice,
 	.name_rule = rule_subdomain,
+	.validate = endpoint_slice_validate,
 };
 
 const struct schema_kind *const schema_kinds[] = {

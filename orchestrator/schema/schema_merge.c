@@ -6,6 +6,7 @@
 #include "orchestrator/schema/merge.h"
 
 #define FIELD_NAME_MAX 256
+#define MERGE_LIST_MAX 8192 /* elements are compared with each other */
 
 struct merge_rule merge_rule_of(struct merge_rows rows, const char *key)
 {
@@ -241,6 +242,9 @@ static int merge_list(const struct merge_rule *rule, struct json_object *object,
 	auto_json struct json_object *was = NULL;
 	int r;
 
+	if (json_len(list) + json_len(patch) > MERGE_LIST_MAX)
+		return err_say(err, -E2BIG, "%s: a list of more than %d elements is not merged",
+			       name, MERGE_LIST_MAX);
 	if (!rule->merges || (!rule->key && json_kind(json_idx(patch, 0)) == JSON_OBJECT))
 		return json_put(object, name, json_copy(patch)) < 0 ? no_memory(err) : 0;
 	was = json_copy(list);
@@ -320,6 +324,9 @@ static int apply_order(struct merge_rows rows, struct json_object *object, const
 	auto_json struct json_object *was = NULL;
 	int r = 0;
 
+	if (json_len(order) > MERGE_LIST_MAX || json_len(old) > MERGE_LIST_MAX)
+		return err_say(err, -E2BIG, "%s: a list of more than %d elements is not merged",
+			       name, MERGE_LIST_MAX);
 	if (json_kind(order) != JSON_ARRAY || (list && json_kind(list) != JSON_ARRAY) ||
 	    !order_covers(order, list, rule.key))
 		return err_say(err, -EINVAL, "invalid patch format of setElementOrder list: %s%s",
