@@ -31,13 +31,12 @@ static bool word_in(const char *words, const char *word)
 	return false;
 }
 
-void cgroup_host_probe(struct cgroup_host *ret)
+static void probe(struct cgroup_host *ret)
 {
 	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 	auto_buf struct buf controllers = BUF_INIT(4096);
 	struct statfs sfs;
 
-	*ret = (struct cgroup_host){ 0 };
 	for (size_t i = 0; i < ARRAY_LEN(places) && !ret->mount[0]; i++)
 		if (statfs(places[i], &sfs) == 0 && sfs.f_type == CGROUP2_MAGIC)
 			(void)snprintf(ret->mount, sizeof(ret->mount), "%s", places[i]);
@@ -55,6 +54,16 @@ void cgroup_host_probe(struct cgroup_host *ret)
 	ret->cpuset = word_in(buf_str(&controllers), "cpuset");
 	/* The root has neither file; any child has both since 5.14 and 5.2. */
 	ret->kill = ret->freeze = true;
+}
+
+/* Machines do not change their mounts under us: once is enough, unless there was none. */
+void cgroup_host_probe(struct cgroup_host *ret)
+{
+	static struct cgroup_host known;
+
+	if (!known.mount[0])
+		probe(&known);
+	*ret = known;
 }
 
 /* ---- opening ---- */

@@ -107,14 +107,15 @@ static const struct spec_device_rule always[] = {
  * program is kept. */
 static int load(const struct program *p)
 {
-	static struct program *kept;
+	static struct bpf_insn *kept;
+	static size_t kept_size;
 	static int kept_fd = -EBADF;
+	size_t size = p->n * sizeof(p->insns[0]);
 	union bpf_attr attr = { 0 };
-	struct program *copy;
+	void *copy;
 	int fd;
 
-	if (kept && kept->n == p->n &&
-	    memcmp(kept->insns, p->insns, p->n * sizeof(p->insns[0])) == 0)
+	if (kept && kept_size == size && memcmp(kept, p->insns, size) == 0)
 		return kept_fd;
 	attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
 	attr.insns = (uint64_t)(uintptr_t)p->insns;
@@ -123,15 +124,16 @@ static int load(const struct program *p)
 	fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
 	if (fd < 0)
 		return -errno;
-	copy = malloc(sizeof(*copy));
+	copy = malloc(size);
 	if (!copy) {
 		(void)fd_close(fd);
 		return -ENOMEM;
 	}
-	memcpy(copy, p, sizeof(*copy));
+	memcpy(copy, p->insns, size);
 	free(kept);
 	(void)fd_close(kept_fd);
 	kept = copy;
+	kept_size = size;
 	kept_fd = fd;
 	return fd;
 }

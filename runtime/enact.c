@@ -538,13 +538,16 @@ static int (*const steps[])(struct child *c) = {
 	step_cwd,	step_ids,    step_exec,
 };
 
+/* Handlers end with execve; only what is ignored would be handed down. Ours, and what shells and
+ * service managers like to ignore. */
 static void reset_signals(void)
 {
+	static const int handed_down[] = { SIGPIPE, SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,
+					   SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGXFSZ };
 	struct sigaction by_default = { .sa_handler = SIG_DFL };
 
-	for (int signo = 1; signo < 65; signo++)
-		if (signo != SIGKILL && signo != SIGSTOP)
-			(void)sigaction(signo, &by_default, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(handed_down); i++)
+		(void)sigaction(handed_down[i], &by_default, NULL);
 }
 
 static _Noreturn void child_main(struct child *c, bool wait_for_maps)

@@ -18,16 +18,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 
 #include "base/fd.h"
 #include "base/path.h"
 #include "runtime/kernel.h"
 #include "runtime/mount_option.h"
 #include "runtime/plan.h"
-#include "runtime/spec.h"
-
-#define CGROUP2_MAGIC 0x63677270
+#include "runtime/runtime.h"
 
 struct builder {
 	const struct spec *spec;
@@ -372,10 +369,10 @@ static int build_bind(struct builder *b, const struct spec_mount *m, const struc
 
 static bool is_v1_only_machine(void)
 {
-	struct statfs sfs;
+	struct cgroup_host host;
 
-	return statfs("/sys/fs/cgroup", &sfs) == 0 && sfs.f_type != CGROUP2_MAGIC &&
-	       !(statfs("/sys/fs/cgroup/unified", &sfs) == 0 && sfs.f_type == CGROUP2_MAGIC);
+	cgroup_host_probe(&host);
+	return !host.mount[0];
 }
 
 static int build_mount(struct builder *b, const struct spec_mount *m, struct plan_mount *ret)

@@ -80,10 +80,13 @@ int record_create(const char *root, const char *id, struct record **ret, struct 
 
 	if (!record_id_is_valid(id))
 		return err_say(err, -EINVAL, "invalid container id \"%s\"", id);
-	code = path_mkdirs(root, 0700, err);
-	if (code < 0)
-		return code;
 	root_fd = open_root(root);
+	if (root_fd == -ENOENT) {
+		code = path_mkdirs(root, 0700, err);
+		if (code < 0)
+			return code;
+		root_fd = open_root(root);
+	}
 	if (root_fd < 0)
 		return err_set(err, root_fd, "open %s", root);
 	r = record_new(id);

@@ -112,17 +112,18 @@ static int open_destination(struct rootfs *fs, const char *path, bool dir)
  * /proc and /sys must be where they seem to be: through a link, what is masked and read-only would
  * be another path than what the container uses.
  */
-static int check_plain_directory(struct rootfs *fs, const char *path)
+static int open_plain_directory(struct rootfs *fs, const char *path)
 {
 	auto_close int fd = path_open_in_root(fs->root_fd, path, O_PATH | O_NOFOLLOW, 0);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return 0; /* about to be made */
-	if (!S_ISDIR(st.st_mode))
-		return err_say(fs->err, -ENOTDIR,
-			       "mount %s: it is not a plain directory in the image", path);
-	return 0;
+	if (fd == -ENOENT)
+		return path_mkdirs_in_root(fs->root_fd, path, 0755);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? take_fd(&fd) : -ENOTDIR;
 }
 
 /* ---- one mount ---- */
@@ -287,14 +288,12 @@ static int mount_fresh(struct rootfs *fs, const struct plan_mount *m, const char
 	const char *data = plan_text(fs->plan, m->data);
 	bool copy = m->flags & PLAN_MOUNT_COPY_UP;
 	uint64_t attr = copy ? m->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY : m->attr_set;
-	auto_close int target_fd = -EBADF, mount_fd = -EBADF;
+	bool plain = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
+	auto_close int target_fd = plain ? open_plain_directory(fs, destination)
+					 : open_destination(fs, destination, true);
+	auto_close int mount_fd = -EBADF;
 	int r = 0;
 
-	if (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0)
-		r = check_plain_directory(fs, destination);
-	if (r < 0)
-		return r;
-	target_fd = open_destination(fs, destination, true);
 	if (target_fd < 0)
 		return err_set(fs->err, target_fd, "mount %s: open the directory", destination);
 	mount_fd = fresh_mount(type, source, data, attr);
@@ -668,10 +667,9 @@ static int attach_root(struct rootfs *fs, int given_fd)
 
 	if (slash_fd < 0)
 		return -errno;
+	/* The child's copy of the fd: nobody else minds that it is used up. */
 	if (kernel_move_mount(given_fd, slash_fd) == 0) {
-		fs->root_fd = openat(given_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (fs->root_fd < 0)
-			return -errno;
+		fs->root_fd = given_fd;
 	} else {
 		if (errno != ENOSYS)
 			return -errno;
