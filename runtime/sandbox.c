@@ -463,7 +463,7 @@ static int give_birth(struct sandbox *s, struct birth *b, struct err *err)
 {
 	auto_close int read_fd = -EBADF, write_fd = -EBADF;
 	char path[64];
-	int ends[2], r;
+	int ends[2], said, r;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_set(err, -errno, "make a pipe to the shim");
@@ -480,8 +480,9 @@ static int give_birth(struct sandbox *s, struct birth *b, struct err *err)
 		if (s->net_fd < 0)
 			r = err_set(err, -errno, "open the pod's network namespace");
 	}
-	if (r == 0)
-		r = await_exec(read_fd, err);
+	/* Also where pinning failed: if the child died under our hands, it knows the reason. */
+	said = await_exec(read_fd, err);
+	r = said < 0 ? said : r;
 	if (r < 0) {
 		(void)kill(s->pid, SIGKILL);
 		if (s->child_fd < 0)

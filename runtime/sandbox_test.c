@@ -614,9 +614,8 @@ TEST(sandbox_create_leaves_no_residue)
 
 		fault_arm(nth);
 		r = sandbox_create(&p.options, &p.sandbox, &err);
-		if (!fault_disarm()) {
-			if (r < 0)
-				fail_msg("clean run: %s", err.text);
+		/* The clone counts on as well: it may have been the one that failed. */
+		if (!fault_disarm() && r == 0) {
 			pod_close(&p);
 			return;
 		}

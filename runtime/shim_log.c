@@ -89,9 +89,9 @@ static void batch_flush(struct batch *b)
 		n = write(log->fd, b->text, b->len);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 || (size_t)n < b->len) {
-		off_t end = n > 0 ? lseek(log->fd, 0, SEEK_END) : -1;
+		off_t end = n > 0 ? lseek(log->fd, 0, SEEK_END) : 0;
 
-		if (end >= n && ftruncate(log->fd, end - n) < 0)
+		if (n > 0 && (end < n || ftruncate(log->fd, end - n) < 0))
 			log->dropped_lines++; /* torn: one more that cannot be read */
 		log->dropped_lines += b->lines;
 	}
