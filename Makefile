@@ -190,9 +190,11 @@ deps:
 # ---- images for tests and for the first Pod, made from the distribution's packages
 FIXTURES := $(addprefix build/images/,nginx.tar busybox.tar probe.tar)
 fixtures: $(FIXTURES)
+# Static where the C library's archive is installed (CentOS: glibc-static); else with its libraries.
 build/images/probe: rootfs-fixtures/probe.c
 	@mkdir -p $(@D)
-	$(Q)$(firstword $(CC)) -std=gnu11 -D_GNU_SOURCE -Os $(WARN) -static -s -o $@ $<
+	$(Q)$(firstword $(CC)) -std=gnu11 -D_GNU_SOURCE -Os $(WARN) -static -s -o $@ $< 2>/dev/null || \
+		$(firstword $(CC)) -std=gnu11 -D_GNU_SOURCE -Os $(WARN) -s -o $@ $<
 build/images/%.tar: rootfs-fixtures/build.py build/images/probe
 	$(Q)python3 $< build/images build/images/probe $*
 

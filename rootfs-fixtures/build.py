@@ -50,6 +50,7 @@ class Packages:
     def __init__(self, work):
         self.work = work
         self.roots = ["/"]
+        self.fetched = {}  # name: version
         self.deb = shutil.which("dpkg-query") is not None
 
     def installed(self, name):
@@ -59,18 +60,28 @@ class Packages:
         return r.returncode == 0 and (not self.deb or "ok installed" in r.stdout)
 
     def need(self, name):
+        """Make the package's files findable; False if no mirror has it."""
         if self.installed(name):
-            return
+            return True
+        try:
+            self.fetch(name)
+        except subprocess.CalledProcessError:
+            return False
+        return True
+
+    def fetch(self, name):
         root = os.path.join(self.work, name)
         shutil.rmtree(root, ignore_errors=True)
         os.makedirs(root)
         if self.deb:
-            run("apt-get", "-qq", "download", name, cwd=root)
+            run("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", name, cwd=root)
             archive, = [f for f in os.listdir(root) if f.endswith(".deb")]
+            self.fetched[name] = run("dpkg-deb", "-f", os.path.join(root, archive), "Version").strip()
             run("dpkg-deb", "-x", os.path.join(root, archive), root)
         else:
             run("dnf", "-q", "download", name, cwd=root)
             archive, = [f for f in os.listdir(root) if f.endswith(".rpm")]
+            self.fetched[name] = run("rpm", "-qp", "--qf", "%{VERSION}-%{RELEASE}", archive, cwd=root)
             with subprocess.Popen(["rpm2cpio", archive], cwd=root, stdout=subprocess.PIPE) as cpio:
                 run("cpio", "-idm", "--quiet", cwd=root, stdin=cpio.stdout)
         os.unlink(os.path.join(root, archive))
@@ -90,9 +101,9 @@ class Packages:
 
     def libraries(self, program):
         """What the loader would map, the loader included: [(path in the image, real path)]."""
+        triplet = os.uname().machine + "-linux-gnu"
         extra = ":".join(os.path.join(r, d) for r in self.roots[1:]
-                         for d in ("usr/lib", "usr/lib64", "lib", "usr/lib/x86_64-linux-gnu",
-                                   "usr/lib/aarch64-linux-gnu"))
+                         for d in ("usr/lib", "usr/lib64", "lib", "usr/lib/" + triplet, "lib/" + triplet))
         env = dict(os.environ, LC_ALL="C", LD_LIBRARY_PATH=extra)
         r = subprocess.run(["ldd", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                            text=True, check=False, env=env)
@@ -106,9 +117,10 @@ class Packages:
                 yield words[0], os.path.realpath(words[0])
 
     def version(self, name):
-        query = (["dpkg-query", "-W", "-f=${Version}", name] if self.deb else
-                 ["rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}", name])
-        return run(*query).strip() if self.installed(name) else "unpacked"
+        if name in self.fetched:
+            return self.fetched[name]
+        return run(*(["dpkg-query", "-W", "-f=${Version}", name] if self.deb else
+                     ["rpm", "-q", "--qf", "%{VERSION}-%{RELEASE}", name])).strip()
 
 
 # ---- layers ---------------------------------------------------------------------------------------
@@ -234,6 +246,8 @@ def write_image(dest, name, layers, config):
     print(f"{path}: {manifest['digest']}, {os.path.getsize(path) >> 10} KiB")
 
 
+# Beside nginx itself; what a distribution has under another name is found missing by ldd, if at all.
+NGINX_NEEDS = ["nginx-common", "libpcre2-8-0", "libssl3", "zlib1g", "libcrypt1"]
 NGINX_CONF = """\
 user nginx;
 worker_processes auto;
@@ -303,7 +317,11 @@ def base_layer(packages):
 
 
 def build_nginx(dest, packages):
-    packages.need("nginx")
+    if not packages.need("nginx"):
+        raise SystemExit("fixtures: package nginx is neither installed nor on a mirror: make deps")
+    if not packages.installed("nginx") and packages.deb:
+        for name in NGINX_NEEDS:
+            packages.need(name)
     layer = Layer()
     add_program(layer, packages, "nginx")
     accounts(layer, [("root", 0, "/root", "/bin/bash"), ("nginx", 101, "/nonexistent", "/bin/false"),
@@ -324,7 +342,12 @@ def build_nginx(dest, packages):
 
 
 def build_busybox(dest, packages):
-    packages.need("busybox-static" if packages.deb else "busybox")
+    if not packages.need("busybox-static" if packages.deb else "busybox"):
+        # CentOS 9 has none: the same commands, from coreutils.
+        layer = base_layer(packages)
+        accounts(layer, [("root", 0, "/root", "/bin/sh"), ("nobody", 65534, "/home", "/bin/false")])
+        write_image(dest, "busybox", [layer], {"Cmd": ["sh"], "Env": ["PATH=" + PATH]})
+        return
     busybox = packages.program("busybox")
     layer = Layer()
     common_dirs(layer)
@@ -338,8 +361,13 @@ def build_busybox(dest, packages):
     write_image(dest, "busybox", [layer], {"Cmd": ["sh"], "Env": ["PATH=" + PATH]})
 
 
-def build_probe(dest, probe):
+def build_probe(dest, packages, probe):
     layer = Layer()
+    libraries = list(packages.libraries(probe))  # none where it could be linked statically
+    if libraries:
+        usr_merged(layer)
+    for path, lib in libraries:
+        layer.copy("/usr/lib/" + os.path.basename(path), lib)
     for path in ("/dev", "/proc", "/sys", "/etc"):
         layer.dir(path)
     layer.dir("/tmp", 0o1777)
@@ -358,7 +386,7 @@ def main():
     packages = Packages(os.path.join(dest, "packages"))
     builders = {"nginx": lambda: build_nginx(dest, packages),
                 "busybox": lambda: build_busybox(dest, packages),
-                "probe": lambda: build_probe(dest, probe)}
+                "probe": lambda: build_probe(dest, packages, probe)}
     for name in wanted:
         builders[name]()
 
