@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/time.h"
 #include "orchestrator/core/objectmeta.h"
 #include "orchestrator/core/write.h"
 
 #define TOKEN_MOUNT_PATH "/var/run/secrets/kubernetes.io/serviceaccount"
 #define TOKEN_VOLUME	 "kube-api-access-"
+#define ACCOUNT_WAIT_NS	 NS_PER_S
 
 /* ---- NamespaceLifecycle ---- */
 
@@ -207,6 +209,46 @@ static int use_account(struct request *request, struct json_object *spec,
 	return mount_token(request->core, spec);
 }
 
+/* The default account of a new namespace is made by its controller in a moment: wait for it. */
+static bool may_park(struct request *request, const char *name)
+{
+	return !request->was_parked && strcmp(name, "default") == 0 &&
+	       request_park(request, ACCOUNT_WAIT_NS) == 0;
+}
+
+static struct request *parked_in(struct core *core, const char *namespace)
+{
+	list_for_each (node, next, &core->parked) {
+		struct request *request = list_entry(node, struct request, waiter.node);
+
+		if (strcmp(request->namespace, namespace) == 0)
+			return request;
+	}
+	return NULL;
+}
+
+/* An account has come: those who wait for it have another try. */
+static void on_account(struct core *core, enum core_event_type type, struct object *account,
+		       struct object *old, void *data)
+{
+	struct request *request;
+
+	(void)old;
+	(void)data;
+	if (type != CORE_ADDED)
+		return;
+	/* each that goes on may end others that wait: look again from the start */
+	while ((request = parked_in(core, object_namespace(account))))
+		request_unpark(request);
+}
+
+int admission_start(struct core *core)
+{
+	const struct schema_kind *kind = schema_kind_of_kind("", "v1", "ServiceAccount");
+
+	return kind ? core_listen(core, kind, on_account, NULL) : 0;
+}
+
 static bool admit_account(struct request *request, struct json_object *pod,
 			  const struct json_object *old)
 {
@@ -226,6 +268,8 @@ static bool admit_account(struct request *request, struct json_object *pod,
 		name = "default";
 	}
 	account = find_account(request, name);
+	if (!account && may_park(request, name))
+		return false;
 	if (!account) {
 		const char *pod_name = json_str_at(pod, "metadata.name");
 

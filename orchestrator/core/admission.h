@@ -4,6 +4,7 @@
 
 #include "orchestrator/core/request.h"
 
+int admission_start(struct core *core);
 /* NamespaceLifecycle: creation needs a namespace that exists and is not going away. */
 bool admission_namespace(struct request *request, const struct json_object *json);
 /* All that change or refuse an object; @old NULL: create. false: the request has been ended. */

@@ -3,8 +3,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "base/yaml.h"
 
 /* Computed when the first Table of a kind is asked for, kept with the resource. */
 static const char *columns_of(struct resource *resource)
@@ -116,17 +117,37 @@ int answer_one(struct buf *buf, const struct answer_form *form, const struct obj
 	return r < 0 ? r : buf_puts(buf, "]}");
 }
 
-struct bytes *answer_bytes(const struct request *request, const struct buf *text)
+static int reshape(const struct request *request, const struct buf *text, struct buf *ret)
 {
 	auto_json struct json_object *json = NULL;
-	auto_buf struct buf pretty = { 0 };
+	int r = json_parse(buf_str(text), text->len, &json, NULL);
+
+	if (r < 0)
+		return r;
+	return request->accept.encoding == ACCEPT_YAML
+		       ? yaml_write(ret, json)
+		       : json_write_style(ret, json, JSON_INDENT_2 | JSON_HTML_SAFE);
+}
+
+bool answer_is_plain(const struct request *request)
+{
+	return !request->query.pretty && request->accept.encoding == ACCEPT_JSON;
+}
+
+struct bytes *answer_bytes(const struct request *request, const struct buf *text)
+{
+	auto_buf struct buf shaped = { 0 };
 	struct bytes *bytes;
 
-	if (request->query.pretty && json_parse(text->data, text->len, &json, NULL) == 0 &&
-	    json_write_style(&pretty, json, JSON_INDENT_2) == 0)
-		text = &pretty;
+	if (!answer_is_plain(request)) {
+		if (reshape(request, text, &shaped) < 0)
+			return NULL;
+		text = &shaped;
+	}
 	if (buf_error(text))
 		return NULL;
+	if (text->len && text->data[text->len - 1] == '\n') /* YAML has it already */
+		return bytes_new(text->data, text->len);
 	bytes = bytes_new(NULL, text->len + 1);
 	if (!bytes)
 		return NULL;
@@ -144,7 +165,7 @@ struct bytes *answer_object(const struct request *request, const struct object *
 
 	if (answer_form_of(request, &form, NULL) < 0)
 		return NULL;
-	if (form.form == ACCEPT_TABLE || request->query.pretty) {
+	if (form.form == ACCEPT_TABLE || !answer_is_plain(request)) {
 		if (answer_one(&text, &form, object, true, request->now_ns) < 0)
 			return NULL;
 		return answer_bytes(request, &text);

@@ -18,7 +18,9 @@ int answer_form_of(const struct request *request, struct answer_form *ret, struc
 
 /* One object as the answer to @request; NULL: out of memory. The caller's. */
 struct bytes *answer_object(const struct request *request, const struct object *object);
-/* The bytes of a finished JSON text with a newline, or indented for people (?pretty, curl). */
+/* Compact JSON is what the client wants: neither YAML nor indented for people (?pretty, curl). */
+bool answer_is_plain(const struct request *request);
+/* The bytes of a finished JSON text, in the client's form, with a newline. */
 struct bytes *answer_bytes(const struct request *request, const struct buf *text);
 
 /* The parts that lists and watches are put together from. */

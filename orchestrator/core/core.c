@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "orchestrator/core/admission.h"
 #include "orchestrator/core/bootstrap.h"
 #include "orchestrator/core/controller.h"
 #include "orchestrator/core/listen.h"
@@ -74,6 +75,7 @@ int core_new(const struct core_options *options, struct core **ret, struct err *
 	if (!core)
 		return err_set(err, -ENOMEM, "core");
 	list_init(&core->queue);
+	list_init(&core->parked);
 	list_init(&core->batch.waiters);
 	core->options = *options;
 	if (own_options(&core->options) < 0 || make_resources(core) < 0)
@@ -86,12 +88,13 @@ int core_new(const struct core_options *options, struct core **ret, struct err *
 	return 0;
 }
 
-static void drop_queue(struct core *core)
+static void drop_waiting(struct core *core, struct list *head)
 {
-	while (!list_empty(&core->queue)) {
-		struct request *request = list_entry(core->queue.next, struct request, waiter.node);
+	while (!list_empty(head)) {
+		struct request *request = list_entry(head->next, struct request, waiter.node);
 
 		list_remove(&request->waiter.node);
+		timers_disarm(&core->timers, &request->timer);
 		request_fail(request, 503, "the server is going down");
 	}
 }
@@ -101,7 +104,8 @@ struct core *core_free(struct core *core)
 	if (!core)
 		return NULL;
 	watch_done(core);
-	drop_queue(core);
+	drop_waiting(core, &core->queue);
+	drop_waiting(core, &core->parked);
 	state_done(core);
 	for (size_t i = core->controllers_started; i-- > 0;)
 		controllers[i]->stop(core->controllers[i]);
@@ -147,8 +151,10 @@ int core_loaded(struct core *core, uint64_t revision, uint64_t durable_revision,
 		core->resources[i].history.floor =
 			core->resources[i].volatile_too ? core->revision : durable_revision;
 	r = recorder_start(core, core->recorder);
+	if (r == 0)
+		r = admission_start(core);
 	if (r < 0)
-		return err_set(err, r, "events");
+		return err_set(err, r, "core");
 	r = bootstrap(core, err);
 	return r < 0 ? r : start_controllers(core, err);
 }
@@ -162,7 +168,7 @@ static bool run_timers(struct core *core)
 
 		if (!timer)
 			return false;
-		watch_timer(core, timer);
+		timer->fire(core, timer);
 	}
 	return true;
 }

@@ -252,14 +252,14 @@ static void answer_list(struct request *request, struct core_pages *pages)
 				      .content_type = accept_content_type(&request->accept) };
 	auto_bytes struct bytes *body = NULL;
 
-	if (!request->query.pretty && pages_weight(pages) > ONE_PIECE_MAX) {
+	if (answer_is_plain(request) && pages_weight(pages) > ONE_PIECE_MAX) {
 		answer.pages = pages;
 		request_end(request, &answer);
 		return;
 	}
 	body = pages_rest(pages);
 	(void)core_pages_free(pages);
-	if (body && request->query.pretty) {
+	if (body && !answer_is_plain(request)) {
 		auto_buf struct buf text = { 0 };
 
 		(void)buf_append(&text, body->data, body->len);

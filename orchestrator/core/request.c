@@ -141,7 +141,7 @@ static void deliver(struct request *request)
 		body = answer_object(request, request->object);
 	if (!body)
 		answer.status = 500;
-	else if (!request->body_out)
+	else
 		answer.content_type = accept_content_type(&request->accept);
 	answer.body = body;
 	request_end(request, &answer);
@@ -390,6 +390,36 @@ static void run(struct request *request)
 	}
 }
 
+static void on_parked_long_enough(struct core *core, struct timer *timer)
+{
+	(void)core;
+	request_unpark(CONTAINER_OF(timer, struct request, timer));
+}
+
+int request_park(struct request *request, int64_t delay_ns)
+{
+	struct core *core = request->core;
+	int r;
+
+	request->timer.fire = on_parked_long_enough;
+	r = timers_arm(&core->timers, &request->timer, core->now_ns + delay_ns);
+	if (r < 0)
+		return r;
+	request->was_parked = true;
+	request->saw_staged = false;
+	buf_clear(&request->managed);
+	list_append(&core->parked, &request->waiter.node);
+	return 0;
+}
+
+void request_unpark(struct request *request)
+{
+	timers_disarm(&request->core->timers, &request->timer);
+	list_remove(&request->waiter.node);
+	request->now_ns = request->core->now_ns;
+	request_start(request);
+}
+
 void request_start(struct request *request)
 {
 	struct core *core = request->core;
@@ -435,6 +465,13 @@ void core_cancel(struct core *core, uint64_t ticket)
 
 	if (request) {
 		dequeue(request);
+		(void)request_free(request);
+		return;
+	}
+	request = ticket ? find_ticket(&core->parked, ticket) : NULL;
+	if (request) {
+		timers_disarm(&core->timers, &request->timer);
+		list_remove(&request->waiter.node);
 		(void)request_free(request);
 		return;
 	}

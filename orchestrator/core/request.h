@@ -37,7 +37,9 @@ struct request {
 	struct core *core;
 	struct waiter waiter; /* its node is also the link in core->queue */
 	uint64_t ticket;
-	bool queued;		/* in core->queue */
+	bool queued;	    /* in core->queue */
+	struct timer timer; /* while parked */
+	bool was_parked;
 	bool *answered;		/* where core_request() looks whether it is over already, or NULL */
 	core_answer_fn *answer; /* NULL: cancelled, or internal without one */
 	core_done_fn *done;	/* of an internal write */
@@ -109,6 +111,10 @@ void request_stage(struct request *request, int status, struct object *old, stru
 void request_end(struct request *request, const struct core_answer *answer); /* calls and frees */
 
 /* ---- on the way ---- */
+
+/* Set a write aside, to be run again from its start: by request_unpark(), or @delay_ns from now. */
+int request_park(struct request *request, int64_t delay_ns);
+void request_unpark(struct request *request);
 
 void request_warn(struct request *request, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* "pods" or "deployments.apps", as messages name the resource; returns @text. */

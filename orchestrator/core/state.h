@@ -60,6 +60,7 @@ struct core {
 	bool in_flight;	   /* the batch is the store's now */
 	struct list queue; /* struct request, waiting for their turn to write */
 	size_t queued, queued_bytes;
+	struct list parked; /* struct request: pods whose service account is about to be made */
 	uint64_t last_ticket;
 	int64_t now_ns;
 	struct timers timers;

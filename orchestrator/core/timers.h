@@ -5,7 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct core;
+struct timer;
+typedef void timer_fn(struct core *core, struct timer *timer);
 struct timer {
+	timer_fn *fire;
 	int64_t at_ns;
 	size_t slot; /* index + 1 in the heap; 0: not armed */
 };

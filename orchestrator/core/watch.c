@@ -344,7 +344,8 @@ static int arm(struct core_watch *watch)
 	return timers_arm(&watch->core->timers, &watch->timer, at);
 }
 
-void watch_timer(struct core *core, struct timer *timer)
+/* A bookmark is due, or the end. */
+static void on_timer(struct core *core, struct timer *timer)
 {
 	struct core_watch *watch = CONTAINER_OF(timer, struct core_watch, timer);
 
@@ -496,6 +497,7 @@ static struct core_watch *watch_new(struct request *request, struct selector *se
 	watch->bookmark_at_ns = request->now_ns + WATCH_BOOKMARK_NS;
 	watch->end_at_ns = request->now_ns + lifetime_ns(core, request->query.timeout_s);
 	watch->core = core;
+	watch->timer.fire = on_timer;
 	core->stats.watchers++;
 	list_append(&request->resource->watches, &watch->node);
 	if (watch->namespace && arm(watch) == 0)

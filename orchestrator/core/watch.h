@@ -13,7 +13,5 @@
 
 void watch_start(struct request *request);
 void watch_fan_out(struct core *core, const struct change *change);
-/* A watch's timer has come due: a bookmark, or its end. */
-void watch_timer(struct core *core, struct timer *timer);
 /* The core goes away: all watches end. */
 void watch_done(struct core *core);
