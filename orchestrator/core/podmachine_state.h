@@ -94,7 +94,7 @@ struct podmachine {
 	size_t n_containers;
 	enum pm_part sandbox, volumes;
 	bool volumes_pending; /* MAKING, and only an answer from afar is missing */
-	bool had_sandbox;     /* ever: the next one is a change */
+	bool had_sandbox; /* ever: the next one is a change */
 	int64_t sandbox_retry_ns, volumes_retry_ns, volumes_delay_ns;
 	int64_t start_ns;  /* status.startTime */
 	bool main_started; /* in this sandbox: initialized for good */
