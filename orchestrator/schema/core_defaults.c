@@ -10,6 +10,23 @@ static bool is_one_of(const char *text, const char *a, const char *b)
 	return text && (strcmp(text, a) == 0 || strcmp(text, b) == 0);
 }
 
+/* An old name and its newer list: what is written in one is in both. */
+static void default_first_of(struct json_object *spec, const char *one, const char *many)
+{
+	const char *text = json_str(json_get(spec, one));
+	struct json_object *list = json_get(spec, many);
+
+	if (text && *text && json_len(list) == 0) {
+		list = json_new_array();
+		if (list && json_add(list, json_new_string(text)) == 0)
+			(void)json_put(spec, many, list);
+		else
+			json_unref(list);
+	} else if ((!text || !*text) && json_len(list)) {
+		(void)json_put(spec, one, json_ref(json_idx(list, 0)));
+	}
+}
+
 void namespace_defaults(struct json_object *object)
 {
 	struct json_object *metadata = json_get(object, "metadata");
@@ -30,6 +47,10 @@ void node_defaults(struct json_object *object)
 {
 	struct json_object *status = json_get(object, "status");
 	struct json_object *capacity = json_get(status, "capacity");
+	struct json_object *spec = json_get(object, "spec");
+
+	if (spec)
+		default_first_of(spec, "podCIDR", "podCIDRs");
 
 	if (capacity && !json_has(status, "allocatable"))
 		(void)json_put(status, "allocatable", json_copy(capacity));
@@ -80,23 +101,6 @@ static void default_ports(struct json_object *ports)
 	}
 }
 
-/* Two names of one field: what is written in one is in both. */
-static void default_cluster_ips(struct json_object *spec)
-{
-	const char *ip = json_str(json_get(spec, "clusterIP"));
-	struct json_object *ips = json_get(spec, "clusterIPs");
-
-	if (ip && *ip && json_len(ips) == 0) {
-		ips = json_new_array();
-		if (ips && json_add(ips, json_new_string(ip)) == 0)
-			(void)json_put(spec, "clusterIPs", ips);
-		else
-			json_unref(ips);
-	} else if ((!ip || !*ip) && json_len(ips)) {
-		(void)json_put(spec, "clusterIP", json_ref(json_idx(ips, 0)));
-	}
-}
-
 void service_defaults(struct json_object *object)
 {
 	struct json_object *spec = json_get(object, "spec");
@@ -108,7 +112,7 @@ void service_defaults(struct json_object *object)
 	if (!spec)
 		return;
 	default_affinity_config(spec);
-	default_cluster_ips(spec);
+	default_first_of(spec, "clusterIP", "clusterIPs");
 	default_ports(json_get(spec, "ports"));
 	if (outside && schema_is_zero(json_get(spec, "externalTrafficPolicy")))
 		(void)json_put_str(spec, "externalTrafficPolicy", "Cluster");

@@ -82,8 +82,13 @@ static void default_container(struct json_object *container)
 
 static void default_volume(struct json_object *volume)
 {
+	struct json_object *image = json_get(volume, "image");
+	const char *reference = json_str(json_get(image, "reference"));
 	struct json_iter it;
 	bool has_source = false;
+
+	if (image)
+		put_missing(image, "pullPolicy", pull_policy_of(reference ? reference : ""));
 
 	json_for_each (it, volume)
 		has_source |= strcmp(it.key, "name") != 0;

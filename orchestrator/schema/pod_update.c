@@ -4,6 +4,8 @@
 
 #include "orchestrator/schema/kinds.h"
 #include "orchestrator/schema/rules.h"
+#include "orchestrator/schema/spec_diff.h"
+#include "orchestrator/schema/types.h"
 
 /* Returns false if containers came or went. */
 static bool same_number(struct schema_site *site, const struct json_object *spec,
@@ -129,6 +131,7 @@ static void check_update(struct schema_site *site, const struct json_object *spe
 			 const struct json_object *old)
 {
 	auto_json struct json_object *rest = NULL;
+	auto_buf struct buf diff = BUF_INIT(1 << 20);
 
 	if (!same_number(site, spec, old) || !check_deadline(site, spec, old))
 		return;
@@ -137,13 +140,15 @@ static void check_update(struct schema_site *site, const struct json_object *spe
 	rest = munged(spec, old);
 	if (!rest || json_equal(rest, old))
 		return;
+	(void)spec_diff(&core_v1_pod_spec, old, rest, &diff);
 	site_problem(
 		site, CAUSE_FORBIDDEN, NULL, NULL,
 		"pod updates may not change fields other than "
 		"`spec.containers[*].image`,`spec.initContainers[*].image`,"
 		"`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
 		"tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if "
-		"it was previously negative)\n");
+		"it was previously negative)\n%s",
+		buf_str(&diff));
 }
 
 void pod_validate(struct schema_site *site)

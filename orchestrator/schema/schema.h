@@ -205,7 +205,14 @@ int schema_duplicates(const char *text, size_t len, struct buf *found);
 /* Static defaults of the rows alone, or (schema_default) with the kind's conditional ones. */
 void schema_default_type(const struct schema_type *type, struct json_object *object);
 void schema_default(const struct schema_kind *kind, struct json_object *object);
-/* Required, enum, metadata, name and the kind's own rules. @old NULL: create. */
+/*
+ * The rules for what a client may write: metadata, the rows' rules, the kind's own. @old NULL: create.
+ *
+ * The caller has decoded, defaulted and admitted @object, and has put back from @old what an update
+ * may leave out (uid, creationTimestamp, deletionTimestamp, …, a Service's addresses, status). Status
+ * is not looked at. Not for subresources that change the spec: a binding sets spec.nodeName, which
+ * an update may not.
+ */
 void schema_validate(const struct schema_kind *kind, const struct json_object *object,
 		     const struct json_object *old, struct schema_problems *problems);
 /* The bytes that clients get: keys in the order of the rows, maps sorted, empties left out as Go

@@ -104,7 +104,8 @@ static void write_value(struct buf *buf, const struct schema_field *field,
 	bool nested = field->shape == SCHEMA_ONE && field->value == SCHEMA_REF &&
 		      !(field->flags & SCHEMA_POINTER);
 
-	if (!value && !nested)
+	/* an empty list is none: Kubernetes' storage can't tell them apart */
+	if ((!value && !nested) || (field->shape != SCHEMA_ONE && json_len(value) == 0))
 		(void)buf_puts(buf, zero_text(field));
 	else if (field->shape == SCHEMA_LIST)
 		write_list(buf, field, value);

@@ -37,7 +37,7 @@ void site_problem(struct schema_site *site, enum schema_cause cause, const char 
 		  const struct json_object *value, const char *fmt, ...)
 {
 	auto_buf struct buf text = BUF_INIT(1 << 20);
-	auto_buf struct buf sentence = BUF_INIT(65536);
+	auto_buf struct buf sentence = BUF_INIT(1 << 20);
 	char path[SITE_PATH_MAX + 256];
 	va_list args;
 

@@ -58,8 +58,7 @@ static const struct {
 	  "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 	  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."
-	  "\": " SUBDOMAIN
-	  ", spec.containers[0].name: Invalid value: "
+	  "\": " SUBDOMAIN ", spec.containers[0].name: Invalid value: "
 	  "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaA\": must be no "
 	  "more than 63 characters, spec.containers[0].name: Invalid value: "
 	  "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaA\": " LABEL
@@ -134,7 +133,7 @@ static const struct {
 	  "\"status.foo\": error converting fieldPath: field label not supported: status.foo, "
 	  "spec.containers[0].env[6].valueFrom.configMapKeyRef.name: Invalid value: "
 	  "\"X\": " SUBDOMAIN ", spec.containers[0].env[6].valueFrom.configMapKeyRef.key: Invalid "
-			      "value: \"a b\": " CONFIG_KEY "]" },
+	  "value: \"a b\": " CONFIG_KEY "]" },
 	{ "", "configmaps",
 	  "{'metadata':{'name':'a'},'data':{'a "
 	  "b':'x','..':'y','.':'z','"
@@ -440,8 +439,7 @@ static const struct {
 	  "preference.matchExpressions[0].operator: Invalid value: \"X\": not a valid selector "
 	  "operator, "
 	  "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
-	  "preference.matchExpressions[0].key: Invalid value: \"a b\": name part " QUALIFIED
-	  ", "
+	  "preference.matchExpressions[0].key: Invalid value: \"a b\": name part " QUALIFIED ", "
 	  "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
 	  "preference.matchExpressions[1].values: Required value: must be specified when "
 	  "`operator` is 'In' or 'NotIn', "
@@ -464,8 +462,7 @@ static const struct {
 	  NULL,
 	  "Pod \"a\" is invalid: "
 	  "[spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0]."
-	  "labelSelector.matchLabels: Invalid value: \"a b\": name part " QUALIFIED
-	  ", "
+	  "labelSelector.matchLabels: Invalid value: \"a b\": name part " QUALIFIED ", "
 	  "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0]."
 	  "labelSelector.matchExpressions[0].operator: Invalid value: \"Y\": not a valid selector "
 	  "operator, "
@@ -477,8 +474,7 @@ static const struct {
 	  "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey:"
 	  " Invalid value: \"\": name part must be non-empty, "
 	  "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey:"
-	  " Invalid value: \"\": name part " QUALIFIED
-	  ", "
+	  " Invalid value: \"\": name part " QUALIFIED ", "
 	  "spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight:"
 	  " Invalid value: 101: must be in the range 1-100, "
 	  "spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
@@ -504,7 +500,7 @@ static const struct {
 	  "spec.containers[0].envFrom: Invalid value: \"\": must specify one of: `configMapRef` or "
 	  "`secretRef`, spec.containers[0].envFrom[2].secretRef.name: Invalid value: \"X "
 	  "Y\": " SUBDOMAIN ", spec.containers[0].envFrom: Invalid value: \"\": may not have more "
-			    "than one field specified at a time]" },
+	  "than one field specified at a time]" },
 	{ "", "pods",
 	  "{'metadata':{'name':'a'},'spec':{'containers':[{'name':'c','image':'i','volumeMounts':[{"
 	  "'name':'v','mountPath':'/a:b'}],'volumeDevices':[{'name':'v','devicePath':''}]}]}}",
@@ -570,7 +566,7 @@ static const struct {
 	  "values: \"ClientIP\", \"None\", spec.internalTrafficPolicy: Unsupported value: \"Z\": "
 	  "supported values: \"Cluster\", \"Local\", spec.selector: Invalid value: \"a b\": name "
 	  "part " QUALIFIED ", spec.externalTrafficPolicy: Invalid value: \"Y\": may only be set "
-			    "for externally-accessible services]" },
+	  "for externally-accessible services]" },
 	{ "", "services",
 	  "{'metadata':{'name':'s'},'spec':{'ports':[{'port':80}],'sessionAffinity':'ClientIP','"
 	  "sessionAffinityConfig':{'clientIP':{'timeoutSeconds':0}}}}",
