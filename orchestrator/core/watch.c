@@ -198,10 +198,12 @@ static struct bytes *make_frame(struct fan *fan, const struct core_watch *watch,
 /* Borrowed from @fan. */
 static struct bytes *frame_for(struct fan *fan, struct core_watch *watch, enum core_event_type type)
 {
-	bool columns = watch->form.form == ACCEPT_TABLE && !watch->columns_sent;
+	/* the first frame that is read has the columns: the backlog's, if there is one */
+	bool columns = watch->form.form == ACCEPT_TABLE && !watch->columns_sent &&
+		       !watch->n_backlog;
 	size_t slot;
 
-	watch->columns_sent = true;
+	watch->columns_sent |= columns;
 	for (size_t i = 0; i < fan->n; i++)
 		if (fan->made[i].type == type && fan->made[i].columns == columns &&
 		    same_form(&fan->made[i].form, &watch->form))
