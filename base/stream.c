@@ -72,7 +72,7 @@ void stream_set_events(struct stream *stream, const struct stream_events *events
 	stream->events = events ? events : &no_events;
 	stream->data = data;
 	/* A protocol that takes over finds bytes that the last one left. */
-	if (stream->input.len || stream->input_ended) {
+	if (stream->input.len || (stream->input_ended && !stream->write_only)) {
 		stream->end_told = false;
 		stream->owes_data = true;
 		stream_later(stream);

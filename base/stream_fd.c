@@ -483,7 +483,7 @@ static int fd_stream_new(struct loop *loop, int fd, struct tls *tls, struct fd_s
 	f->may_read = (flags & O_ACCMODE) != O_WRONLY;
 	f->may_write = (flags & O_ACCMODE) != O_RDONLY;
 	f->is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
-	f->stream.input_ended = f->stream.end_told = !f->may_read;
+	f->stream.input_ended = f->stream.end_told = f->stream.write_only = !f->may_read;
 	if (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
 		r = -errno;
 		stream_abandon(&f->stream);

@@ -35,6 +35,7 @@ struct stream {
 	bool open;	   /* connected, TLS done */
 	bool paused;	   /* the user does not want input */
 	bool input_ended;  /* the peer has finished */
+	bool write_only;   /* there never is input: an end that nobody is told */
 	bool shut_asked;   /* the user has */
 	bool shut_done;	   /* and the peer was told */
 	bool high;	   /* the queue was above the mark: on_drain is owed */

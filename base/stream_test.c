@@ -548,3 +548,33 @@ TEST(streams_leave_nothing_behind_when_making_fails)
 	}
 	(void)tls_context_free(client);
 }
+
+static void count_end(struct stream *stream, int reason, void *data)
+{
+	(void)stream;
+	(void)reason;
+	++*(int *)data;
+}
+
+/* The writing end of a pipe has no input: no end is told when events are set, and bytes arrive. */
+TEST(stream_of_a_pipes_writing_end_stays_open)
+{
+	static const struct stream_events events = { .on_end = count_end };
+	auto_loop struct loop *loop = NULL;
+	struct stream *stream;
+	int fds[2], ends = 0;
+	char got[8] = "";
+
+	CHECK(loop_new(&loop, NULL) == 0);
+	CHECK(pipe2(fds, O_CLOEXEC) == 0);
+	CHECK(stream_of_fd(loop, fds[1], NULL, &stream, NULL) == 0);
+	stream_set_events(stream, &events, &ends);
+	for (int i = 0; i < 3; i++)
+		(void)loop_step(loop, 0);
+	CHECK(ends == 0);
+	CHECK(stream_write(stream, "piped", 5) == 0);
+	(void)loop_step(loop, 0);
+	CHECK(read(fds[0], got, sizeof(got)) == 5);
+	(void)stream_free(stream);
+	(void)fd_close(fds[0]);
+}

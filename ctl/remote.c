@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -87,16 +88,18 @@ static void pump_file(struct loop *loop, void *data)
 static void watch_stdin(struct remote *remote)
 {
 	int fd = remote->options->stdin_fd;
+	struct stat st;
 
 	if (remote->stdin_done || remote->ended)
 		return;
 	/* epoll knows no regular files: they are always ready. */
+	remote->is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	if (!remote->is_file && loop_watch(remote->loop, fd, LOOP_READ, on_stdin, remote) == 0) {
 		remote->stdin_watched = true;
 		return;
 	}
-	remote->is_file = true;
-	loop_defer(remote->loop, pump_file, remote);
+	if (remote->is_file)
+		loop_defer(remote->loop, pump_file, remote);
 }
 
 static void unwatch_stdin(struct remote *remote)

@@ -113,8 +113,8 @@ def test_pod_serves_on_its_address(cluster, nginx):
 
 
 def test_logs(cluster, kubectl, nginx):
-    get_url(f"http://{cluster.pod('nginx')['status']['podIP']}/hello-log")
-    cluster.wait("the request in the log", lambda: "/hello-log" in kubectl("logs", "nginx").stdout)
+    get_url(f"http://{cluster.pod('nginx')['status']['podIP']}/?hello-log")
+    cluster.wait("the request in the log", lambda: "/?hello-log" in kubectl("logs", "nginx").stdout)
     assert len(kubectl("logs", "nginx", "--tail=1").stdout.splitlines()) == 1
 
 
