@@ -97,11 +97,17 @@ static struct wire_frame *first_frame(const struct wire_channel *channel)
 		       : list_entry(channel->frames.next, struct wire_frame, link);
 }
 
+/* After our close the peer needs no more, and may have forgotten the channel. */
+static bool owes_credit(const struct wire_channel *channel)
+{
+	return channel->owed >= WIRE_WINDOW / 2 && !channel->close_sent;
+}
+
 static bool may_send(const struct wire_channel *channel)
 {
 	const struct wire_frame *frame = first_frame(channel);
 
-	if (channel->owed >= WIRE_WINDOW / 2)
+	if (owes_credit(channel))
 		return true;
 	if (!frame)
 		return false;
@@ -168,12 +174,14 @@ int wire_channel_send(struct wire_channel *channel)
 	int r;
 
 	list_remove(&channel->ready);
-	if (channel->owed >= WIRE_WINDOW / 2) {
+	if (owes_credit(channel)) {
 		r = send_credit(channel);
 		get_in_line(channel);
 		return r;
 	}
 	frame = first_frame(channel);
+	if (!frame)
+		return 0;
 	/* Small frames leave in one piece with their neighbours, large ones without another copy. */
 	if (frame->bytes->len <= 512)
 		r = stream_write(channel->wire->stream, frame->bytes->data, frame->bytes->len);
