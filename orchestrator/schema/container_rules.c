@@ -110,9 +110,8 @@ void env_from_check(struct schema_site *site, const struct json_object *source)
 
 	if (config != secret)
 		return;
-	/* the list is named, not the element */
-	(void)snprintf(whole, sizeof(whole), "%s", site->path);
-	if (strrchr(whole, '['))
+	(void)site_path(site, NULL, whole);
+	if (strrchr(whole, '[')) /* the list is named, not the element */
 		*strrchr(whole, '[') = '\0';
 	schema_problem(site->problems, CAUSE_INVALID, whole, "\"\"", "%s",
 		       config ? "may not have more than one field specified at a time"

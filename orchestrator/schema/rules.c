@@ -4,9 +4,14 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#define LOWER  "abcdefghijklmnopqrstuvwxyz"
-#define DIGITS "0123456789"
-#define ALNUM  LOWER "ABCDEFGHIJKLMNOPQRSTUVWXYZ" DIGITS
+/* Classes of characters; names are checked with every write, so without searching texts. */
+enum { LOWER = 1, UPPER = 2, DIGIT = 4, DASH = 8, DOT = 16, UNDER = 32 };
+#define LETTER (LOWER | UPPER)
+#define ALNUM  (LETTER | DIGIT)
+static const unsigned char classes[256] = {
+	['a' ... 'z'] = LOWER, ['A' ... 'Z'] = UPPER, ['0' ... '9'] = DIGIT,
+	['-'] = DASH,	       ['.'] = DOT,	      ['_'] = UNDER,
+};
 
 #define LABEL_SAYS                                                                                 \
 	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "   \
@@ -23,25 +28,29 @@
 	"alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for "     \
 	"validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 
-static bool is_in(char c, const char *set)
+static bool is_of(char c, unsigned set)
 {
-	return c && strchr(set, c);
+	return classes[(unsigned char)c] & set;
 }
 
-/* Non-empty, first and last of @ends, everything of @inner. */
-static bool is_word(const char *text, size_t len, const char *ends, const char *inner)
+static bool are_of(const char *text, size_t len, unsigned set)
 {
-	if (len == 0 || !is_in(text[0], ends) || !is_in(text[len - 1], ends))
-		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!is_in(text[i], inner))
+		if (!is_of(text[i], set))
 			return false;
 	return true;
 }
 
+/* Non-empty, first and last of @ends, everything of @inner. */
+static bool is_word(const char *text, size_t len, unsigned ends, unsigned inner)
+{
+	return len && is_of(text[0], ends) && is_of(text[len - 1], ends) &&
+	       are_of(text, len, inner);
+}
+
 static bool is_label(const char *text, size_t len)
 {
-	return is_word(text, len, LOWER DIGITS, LOWER DIGITS "-");
+	return is_word(text, len, LOWER | DIGIT, LOWER | DIGIT | DASH);
 }
 
 static bool is_subdomain(const char *text, size_t len)
@@ -105,7 +114,7 @@ unsigned rule_qualified_name(const char *text, const char *sentences[SCHEMA_RULE
 		sentences[n++] = "name part must be non-empty";
 	else if (len > 63)
 		sentences[n++] = "name part must be no more than 63 bytes";
-	if (!is_word(name, len, ALNUM, ALNUM "-_."))
+	if (!is_word(name, len, ALNUM, ALNUM | DASH | UNDER | DOT))
 		sentences[n++] = "name part " QUALIFIED_SAYS;
 	return n;
 }
@@ -117,7 +126,7 @@ unsigned rule_label_value(const char *text, const char *sentences[SCHEMA_RULE_MA
 
 	if (len > 63)
 		sentences[n++] = "must be no more than 63 bytes";
-	if (len && !is_word(text, len, ALNUM, ALNUM "-_."))
+	if (len && !is_word(text, len, ALNUM, ALNUM | DASH | UNDER | DOT))
 		sentences[n++] =
 			"a valid label must be an empty string or consist of alphanumeric "
 			"characters, '-', '_' or '.', and must start and end with an alphanumeric "
@@ -133,10 +142,10 @@ unsigned rule_port_name(const char *text, const char *sentences[SCHEMA_RULE_MAX]
 
 	if (len > 15)
 		sentences[n++] = "must be no more than 15 characters";
-	if (len == 0 || text[strspn(text, LOWER DIGITS "-")])
+	if (len == 0 || !are_of(text, len, LOWER | DIGIT | DASH))
 		sentences[n++] =
 			"must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
-	if (!text[strcspn(text, LOWER)])
+	if (!text[strcspn(text, "abcdefghijklmnopqrstuvwxyz")])
 		sentences[n++] = "must contain at least one letter (a-z)";
 	if (n < SCHEMA_RULE_MAX && strstr(text, "--"))
 		sentences[n++] = "must not contain consecutive hyphens";
@@ -163,7 +172,7 @@ unsigned rule_config_key(const char *text, const char *sentences[SCHEMA_RULE_MAX
 
 	if (len > 253)
 		sentences[n++] = "must be no more than 253 characters";
-	if (len == 0 || text[strspn(text, ALNUM "-._")])
+	if (len == 0 || !are_of(text, len, ALNUM | DASH | UNDER | DOT))
 		sentences[n++] = "a valid config key must consist of alphanumeric characters, '-', "
 				 "'_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', "
 				 "regex used for validation is '[-._a-zA-Z0-9]+')";
@@ -178,7 +187,7 @@ unsigned rule_config_key(const char *text, const char *sentences[SCHEMA_RULE_MAX
 
 unsigned rule_http_header(const char *text, const char *sentences[SCHEMA_RULE_MAX])
 {
-	if (*text && !text[strspn(text, ALNUM "-")])
+	if (*text && are_of(text, strlen(text), ALNUM | DASH))
 		return 0;
 	sentences[0] = "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. "
 		       "'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')";
@@ -259,7 +268,7 @@ unsigned rule_cidr(const char *text, const char *sentences[SCHEMA_RULE_MAX])
 		memcpy(address, text, (size_t)(slash - text));
 	most = strchr(address, ':') ? 128 : 32;
 	if (inet_pton(most == 128 ? AF_INET6 : AF_INET, address, bytes) == 1 && *bits &&
-	    strlen(bits) <= 3 && !bits[strspn(bits, DIGITS)] && (*bits != '0' || !bits[1])) {
+	    strlen(bits) <= 3 && are_of(bits, strlen(bits), DIGIT) && (*bits != '0' || !bits[1])) {
 		for (; *bits; bits++)
 			n = n * 10 + (unsigned)(*bits - '0');
 		if (n <= most)
@@ -278,7 +287,7 @@ unsigned rule_search_domain(const char *text, const char *sentences[SCHEMA_RULE_
 		size_t len = strcspn(part, ".");
 		size_t skip = *part == '_' ? 1 : 0;
 
-		ok &= is_word(part + skip, len - skip, LOWER DIGITS, LOWER DIGITS "-_");
+		ok &= is_word(part + skip, len - skip, LOWER | DIGIT, LOWER | DIGIT | DASH | UNDER);
 		if (!part[len])
 			break;
 		part += len + 1;

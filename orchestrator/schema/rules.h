@@ -29,19 +29,25 @@ schema_rule_fn rule_no_dots;	   /* a path without ".." */
 
 /* ---- the site ---- */
 
-#define SITE_PATH_MAX 1024
+#define SITE_PATH_MAX  1024
+#define SITE_DEPTH_MAX 128
 
 struct schema_site {
 	struct schema_problems *problems;
 	const struct json_object *root, *old; /* the whole objects; @old NULL: create */
 	bool too_long;			      /* a list was: nothing compares elements any more */
-	size_t len;
-	char path[SITE_PATH_MAX]; /* "spec.containers[0]"; cut off when too long */
+	size_t depth; /* the way down; a path is made of it only when there is a problem */
+	struct {
+		const char *name;
+		size_t index; /* SIZE_MAX: no list */
+	} way[SITE_DEPTH_MAX];
 };
-/* Go down; site_leave() with what site_enter() returned goes back. @index SIZE_MAX: no list. */
+/* Go down; site_leave() with what site_enter() returned goes back. @name is borrowed. */
 size_t site_enter(struct schema_site *site, const char *name, size_t index);
 void site_leave(struct schema_site *site, size_t mark);
 
+/* "spec.containers[0].image"; returns @path. */
+const char *site_path(const struct schema_site *site, const char *sub, char path[SITE_PATH_MAX]);
 void site_problem(struct schema_site *site, enum schema_cause cause, const char *sub,
 		  const struct json_object *value, const char *fmt, ...) PRINTF_LIKE(5, 6);
 void site_required(struct schema_site *site, const char *sub);

@@ -119,12 +119,14 @@ static void write_value(struct buf *buf, const struct schema_field *field,
 static void write_struct(struct buf *buf, const struct schema_type *type,
 			 const struct json_object *object)
 {
+	struct json_object *values[SCHEMA_FIELDS_MAX];
 	bool first = true;
 
+	schema_gather(type, object, values);
 	(void)buf_putc(buf, '{');
 	for (size_t i = 0; i < type->n_fields; i++) {
 		const struct schema_field *field = &type->fields[i];
-		const struct json_object *value = json_get(object, field->name);
+		const struct json_object *value = values[i];
 
 		if (!is_written(field, value))
 			continue;

@@ -8,10 +8,14 @@ static void default_struct(const struct schema_type *type, struct json_object *o
 
 static void put_default(struct json_object *object, const struct schema_field *field)
 {
+	const char *text = field->default_json;
 	struct json_object *value = NULL;
 
-	if (json_parse(field->default_json, strlen(field->default_json), &value, NULL) == 0)
-		(void)json_put(object, field->name, value);
+	if (*text == '"') /* rows hold plain texts: no escapes */
+		value = json_new_string_len(text + 1, strlen(text) - 2);
+	else if (json_parse(text, strlen(text), &value, NULL) < 0)
+		return;
+	(void)json_put(object, field->name, value);
 }
 
 /* Go's defaulting also walks a struct that is not there, when it is no pointer. */
@@ -45,13 +49,15 @@ static void default_elements(const struct schema_field *field, struct json_objec
 
 static void default_struct(const struct schema_type *type, struct json_object *object)
 {
+	struct json_object *values[SCHEMA_FIELDS_MAX];
+
+	schema_gather(type, object, values);
 	for (size_t i = 0; i < type->n_fields; i++) {
 		const struct schema_field *field = &type->fields[i];
-		struct json_object *value;
+		struct json_object *value = values[i];
 
 		if (!field->default_json && field->value != SCHEMA_REF)
 			continue;
-		value = json_get(object, field->name);
 		if (field->value != SCHEMA_REF) {
 			if (!value || (!(field->flags & SCHEMA_POINTER) && schema_is_zero(value)))
 				put_default(object, field);

@@ -18,10 +18,25 @@ const struct schema_field *schema_field_next(const struct schema_type *type, con
 		size_t i = *hint < type->n_fields ? *hint : 0;
 
 		*hint = i + 1;
-		if (strcmp(type->fields[i].name, name) == 0)
+		if (type->fields[i].name[0] == name[0] && strcmp(type->fields[i].name, name) == 0)
 			return &type->fields[i];
 	}
 	return NULL;
+}
+
+void schema_gather(const struct schema_type *type, const struct json_object *object,
+		   struct json_object *values[SCHEMA_FIELDS_MAX])
+{
+	struct json_iter it;
+	size_t hint = 0;
+
+	memset(values, 0, type->n_fields * sizeof(*values));
+	json_for_each (it, object) {
+		const struct schema_field *field = schema_field_next(type, it.key, &hint);
+
+		if (field)
+			values[field - type->fields] = it.value;
+	}
 }
 
 bool schema_is_zero(const struct json_object *value)

@@ -46,6 +46,7 @@ static void check_field(const struct schema_type *type, const struct schema_fiel
 	CHECK((field->proto & 0xffff) || strcmp(field->name, "kind") == 0 ||
 	      strcmp(field->name, "apiVersion") == 0);
 	if (field->default_json) {
+		CHECK(!strchr(field->default_json, '\\')); /* put_default() does not unescape */
 		CHECK(json_parse(field->default_json, strlen(field->default_json), &value, NULL) ==
 		      0);
 		json_unref(value);
@@ -76,6 +77,7 @@ TEST(schema_rows_are_sound)
 
 		CHECK(type->n_fields > 0 || strcmp(type->name, "") != 0);
 		CHECK(strchr(type->name, '.'));
+		CHECK(type->n_fields <= SCHEMA_FIELDS_MAX);
 		for (size_t i = 0; i < type->n_fields; i++) {
 			check_field(type, &type->fields[i]);
 			for (size_t k = 0; k < i; k++) {

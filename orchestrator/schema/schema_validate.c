@@ -15,22 +15,34 @@
 
 size_t site_enter(struct schema_site *site, const char *name, size_t index)
 {
-	size_t mark = site->len, room = sizeof(site->path) - site->len;
-	int n = snprintf(site->path + site->len, room, "%s%s", site->len ? "." : "", name);
+	size_t mark = site->depth;
 
-	site->len += (size_t)n < room ? (size_t)n : room - 1;
-	if (index != SIZE_MAX) {
-		room = sizeof(site->path) - site->len;
-		n = snprintf(site->path + site->len, room, "[%zu]", index);
-		site->len += (size_t)n < room ? (size_t)n : room - 1;
+	if (mark < SITE_DEPTH_MAX) { /* JSON is no deeper */
+		site->way[mark].name = name;
+		site->way[mark].index = index;
+		site->depth++;
 	}
 	return mark;
 }
 
 void site_leave(struct schema_site *site, size_t mark)
 {
-	site->len = mark;
-	site->path[mark] = '\0';
+	site->depth = mark;
+}
+
+const char *site_path(const struct schema_site *site, const char *sub, char path[SITE_PATH_MAX])
+{
+	auto_buf struct buf text = BUF_INIT(SITE_PATH_MAX - 1);
+
+	for (size_t i = 0; i < site->depth; i++) {
+		(void)buf_printf(&text, "%s%s", i ? "." : "", site->way[i].name);
+		if (site->way[i].index != SIZE_MAX)
+			(void)buf_printf(&text, "[%zu]", site->way[i].index);
+	}
+	if (sub)
+		(void)buf_printf(&text, "%s%s", *sub != '[' && text.len ? "." : "", sub);
+	(void)snprintf(path, SITE_PATH_MAX, "%s", buf_str(&text));
+	return path;
 }
 
 void site_problem(struct schema_site *site, enum schema_cause cause, const char *sub,
@@ -38,16 +50,15 @@ void site_problem(struct schema_site *site, enum schema_cause cause, const char 
 {
 	auto_buf struct buf text = BUF_INIT(1 << 20);
 	auto_buf struct buf sentence = BUF_INIT(1 << 20);
-	char path[SITE_PATH_MAX + 256];
+	char path[SITE_PATH_MAX];
 	va_list args;
 
 	va_start(args, fmt);
 	(void)buf_vprintf(&sentence, fmt, args);
 	va_end(args);
 	(void)json_write(&text, value);
-	(void)snprintf(path, sizeof(path), "%s%s%s", site->path,
-		       sub && *sub != '[' && site->len ? "." : "", sub ? sub : "");
-	schema_problem(site->problems, cause, path, buf_str(&text), "%s", buf_str(&sentence));
+	schema_problem(site->problems, cause, site_path(site, sub, path), buf_str(&text), "%s",
+		       buf_str(&sentence));
 }
 
 void site_required(struct schema_site *site, const char *sub)
@@ -84,11 +95,11 @@ void site_one_of(struct schema_site *site, const char *sub, const struct json_ob
 	auto_buf struct buf list = BUF_INIT(65536);
 	const char *text = json_str(value);
 
-	for (size_t i = 0; allowed[i]; i++) {
-		if (text && strcmp(text, allowed[i]) == 0)
+	for (size_t i = 0; text && allowed[i]; i++)
+		if (strcmp(text, allowed[i]) == 0)
 			return;
+	for (size_t i = 0; allowed[i]; i++)
 		(void)buf_printf(&list, "%s\"%s\"", i ? ", " : "", allowed[i]);
-	}
 	site_problem(site, CAUSE_UNSUPPORTED, sub, value, "supported values: %s", buf_str(&list));
 }
 
@@ -126,8 +137,8 @@ static int by_text_and_index(const void *a, const void *b)
 	return order ? order : (left->index > right->index) - (left->index < right->index);
 }
 
-void site_unique(struct schema_site *site, const char *list_name, const struct json_object *list,
-		 const char *key)
+static void report_repeated(struct schema_site *site, const char *list_name,
+			    const struct json_object *list, const char *key)
 {
 	size_t n = json_len(list), n_named = 0;
 	auto_free struct named *named = calloc(n + 1, sizeof(*named));
@@ -153,6 +164,13 @@ void site_unique(struct schema_site *site, const char *list_name, const struct j
 			     "");
 		site_leave(site, mark);
 	}
+}
+
+void site_unique(struct schema_site *site, const char *list_name, const struct json_object *list,
+		 const char *key)
+{
+	if (json_len(list) > 1)
+		report_repeated(site, list_name, list, key);
 }
 
 void site_immutable(struct schema_site *site, const char *sub, const struct json_object *value,
@@ -247,15 +265,17 @@ static void walk_field(struct schema_site *site, const struct schema_field *fiel
 static void walk(struct schema_site *site, const struct schema_type *type,
 		 const struct json_object *object)
 {
+	struct json_object *values[SCHEMA_FIELDS_MAX];
 	bool top = object == site->root;
 
+	schema_gather(type, object, values);
 	for (size_t i = 0; i < type->n_fields; i++) {
 		const struct schema_field *field = &type->fields[i];
 
 		if (top &&
 		    (strcmp(field->name, "status") == 0 || strcmp(field->name, "metadata") == 0))
 			continue;
-		walk_field(site, field, json_get(object, field->name));
+		walk_field(site, field, values[i]);
 	}
 	if (type->check && !site->too_long)
 		type->check(site, object);
