@@ -90,6 +90,7 @@ static bool may_bind(struct request *request, const struct object *old, const ch
 	const char *uid = json_str_at(request->body, "metadata.uid");
 	const char *bound = object_field(old, "spec.nodeName");
 	auto_buf struct buf why = { 0 };
+	bool named = node && *node;
 
 	if (uid && *uid && strcmp(uid, object_uid(old)) != 0)
 		(void)buf_printf(&why,
@@ -102,12 +103,13 @@ static bool may_bind(struct request *request, const struct object *old, const ch
 	else if (*bound)
 		(void)buf_printf(&why, "pod %s is already assigned to node \"%s\"", request->name,
 				 bound);
-	if (!node || !*node)
+	/* A failed request is gone, and its body with it. */
+	if (!named)
 		request_fail(request, 400, "Binding \"%s\" is invalid: target.name: Required value",
 			     request->name);
 	else if (why.len)
 		fail_binding(request, buf_str(&why));
-	return node && *node && !why.len;
+	return named && !why.len;
 }
 
 static void run_binding(struct request *request)
