@@ -413,13 +413,32 @@ enum json_kind json_kind(const struct json_object *json)
 	return kinds[json_object_get_type(json)];
 }
 
+/* Most objects have few members: looking at their first letters is cheaper than hashing the key. */
+#define FEW_MEMBERS 16
+
+static struct lh_entry *find_member(const struct json_object *object, const char *key)
+{
+	struct lh_table *table;
+
+	if (json_object_get_type(object) != json_type_object)
+		return NULL;
+	table = json_object_get_object(object);
+	if (lh_table_length(table) > FEW_MEMBERS)
+		return lh_table_lookup_entry(table, key);
+	for (struct lh_entry *e = lh_table_head(table); e; e = lh_entry_next(e)) {
+		const char *have = lh_entry_k(e);
+
+		if (have[0] == key[0] && strcmp(have, key) == 0)
+			return e;
+	}
+	return NULL;
+}
+
 struct json_object *json_get(const struct json_object *object, const char *key)
 {
-	struct json_object *value = NULL;
+	struct lh_entry *e = find_member(object, key);
 
-	if (json_kind(object) == JSON_OBJECT)
-		(void)json_object_object_get_ex(object, key, &value);
-	return value;
+	return e ? lh_entry_v(e) : NULL;
 }
 
 struct json_object *json_at(const struct json_object *object, const char *path)
@@ -438,7 +457,7 @@ struct json_object *json_at(const struct json_object *object, const char *path)
 
 bool json_has(const struct json_object *object, const char *key)
 {
-	return json_kind(object) == JSON_OBJECT && json_object_object_get_ex(object, key, NULL);
+	return find_member(object, key) != NULL;
 }
 
 const char *json_str(const struct json_object *json)
