@@ -73,20 +73,32 @@ int buf_putc(struct buf *buf, char c)
 	return buf_append(buf, &c, 1);
 }
 
+/* What fits into the room that is there is printed once; the rest a second time. */
 int buf_vprintf(struct buf *buf, const char *fmt, va_list args)
 {
 	va_list again;
+	size_t room;
 	int n, r;
 
-	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	if (n < 0)
-		return buf_fail(buf, -EINVAL);
-	r = buf_reserve(buf, (size_t)n);
+	r = buf_reserve(buf, 0);
 	if (r < 0)
 		return r;
-	(void)vsnprintf(buf->data + buf->len, (size_t)n + 1, fmt, args);
+	room = buf->cap - buf->off - buf->len;
+	va_copy(again, args);
+	n = vsnprintf(buf->data + buf->len, room, fmt, again);
+	va_end(again);
+	if (n < 0 || (size_t)n >= room) {
+		buf->data[buf->len] = '\0';
+		if (n < 0)
+			return buf_fail(buf, -EINVAL);
+	}
+	r = buf_reserve(buf, (size_t)n);
+	if (r < 0) {
+		buf->data[buf->len] = '\0';
+		return r;
+	}
+	if ((size_t)n >= room)
+		(void)vsnprintf(buf->data + buf->len, (size_t)n + 1, fmt, args);
 	buf->len += (size_t)n;
 	return 0;
 }
