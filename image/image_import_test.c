@@ -452,6 +452,27 @@ TEST(archives_that_speak_of_what_they_lack_are_refused)
 	}
 }
 
+TEST(an_archive_cut_off_anywhere_is_refused)
+{
+	auto_buf struct buf whole = BUF_INIT(0);
+	struct fixture f;
+
+	fixture_make(&f, TAR_GZIP);
+	test_image_write(f.path, &f.image);
+	auto_image_store struct image_store *store = open_store(&f);
+
+	CHECK(fd_read_file(f.path, &whole, NULL) == 0);
+	for (size_t len = 1; len < whole.len - 1024; len += 97) {
+		struct err err = { 0 };
+
+		test_write_file(f.path, whole.data, len);
+		if (image_import(store, f.path, NULL, NULL, NULL, &err) >= 0)
+			fail_msg("%zu bytes of %zu were taken", len, whole.len);
+		CHECK(*err.text && store_entries(&f, "blobs/sha256") == 0);
+	}
+	fixture_done(&f);
+}
+
 TEST(an_image_for_another_machine_only_is_refused_by_name)
 {
 	struct fixture f;
@@ -538,6 +559,83 @@ TEST(import_fails_clean_at_every_step)
 		CHECK(nth < 3000);
 	}
 	fixture_done(&f);
+}
+
+TEST(store_opens_clean_or_not_at_all)
+{
+	struct fixture f;
+
+	fixture_make(&f, TAR_GZIP);
+	test_image_write(f.path, &f.image);
+	for (unsigned nth = 1;; nth++) {
+		struct image_store *store = NULL;
+		struct err err = { 0 };
+		int fds = open_fds(), r;
+		bool failed;
+
+		CHECK(path_remove_tree_at(AT_FDCWD, f.store_dir, NULL) == 0);
+		fault_arm(nth);
+		r = image_store_open(f.store_dir, &store, &err);
+		failed = fault_disarm();
+		if (r < 0)
+			CHECK(!store && r == err.code && *err.text);
+		(void)image_store_close(store);
+		CHECK(open_fds() == fds);
+		if (!failed) {
+			CHECK(r == 0);
+			break;
+		}
+		/* The next one finds its way whatever was left. */
+		store = open_store(&f);
+		import_ok(store, f.path);
+		(void)image_store_close(store);
+	}
+	fixture_done(&f);
+}
+
+TEST(remove_collect_and_repair_fail_clean_at_every_step)
+{
+	for (int what = 0; what < 3; what++) {
+		struct fixture f;
+
+		fixture_make(&f, TAR_GZIP);
+		test_image_write(f.path, &f.image);
+		auto_image_store struct image_store *store = open_store(&f);
+
+		for (unsigned nth = 1;; nth++) {
+			struct err err = { 0 };
+			int fds, r;
+			bool failed;
+
+			import_ok(store, f.path);
+			if (what == 2) {
+				char path[2 * PATH_MAX];
+
+				(void)snprintf(path, sizeof(path), "%s/layers/%s", f.store_dir,
+					       digest_hex(f.layers[0].diff_id));
+				CHECK(path_remove_tree_at(AT_FDCWD, path, NULL) == 0);
+			}
+			fds = open_fds();
+			fault_arm(nth);
+			r = what == 0	? image_remove(store, "app:1", &err)
+			    : what == 1 ? image_collect(store, NULL, NULL, &err)
+					: image_repair(store, NULL, NULL, &err);
+			failed = fault_disarm();
+			CHECK(open_fds() == fds);
+			if (r < 0 && r != err.code)
+				fail_msg("%u: %s: %d %s", nth, fault_name(), r, err.text);
+			/* Whatever it could not do: what a name reaches is here, or can be made again. */
+			auto_image_store struct image_store *again = open_store(&f);
+
+			CHECK(image_repair(again, NULL, NULL, &err) == 0);
+			if (!failed) {
+				CHECK(r == 0);
+				break;
+			}
+			CHECK(nth < 3000);
+		}
+		fixture_done(&f);
+	}
 }
 
 /* Everything that a name reaches is whole. */

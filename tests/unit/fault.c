@@ -12,12 +12,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "tests/unit/test.h"
@@ -85,6 +87,13 @@ FAULT(int, fchmod, (int fd, mode_t m), (fd, m), -1, EPERM)
 FAULT(int, fchown, (int fd, uid_t u, gid_t g), (fd, u, g), -1, EPERM)
 FAULT(int, ftruncate, (int fd, off_t n), (fd, n), -1, ENOSPC)
 FAULT(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n), -1, ENOSPC)
+FAULT(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t o), (fd, p, n, o), -1, ENOSPC)
+FAULT(int, syncfs, (int fd), (fd), -1, EIO)
+FAULT(int, flock, (int fd, int how), (fd, how), -1, ENOLCK)
+FAULT(int, mknodat, (int d, const char *p, mode_t m, dev_t v), (d, p, m, v), -1, EPERM)
+FAULT(int, futimens, (int fd, const struct timespec *t), (fd, t), -1, EPERM)
+FAULT(int, fsetxattr, (int fd, const char *n, const void *v, size_t s, int f), (fd, n, v, s, f), -1,
+      ENOSPC)
 FAULT(ssize_t, read, (int fd, void *p, size_t n), (fd, p, n), -1, EIO)
 FAULT(int, socket, (int a, int b, int c), (a, b, c), -1, EMFILE)
 FAULT(int, socketpair, (int a, int b, int c, int *v), (a, b, c, v), -1, EMFILE)
