@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* Small writes gather in pieces of this size, so that a head and its body leave together. */
+/* Small writes gather in pieces of this size, so that a head and its body leave together; what
+ * stands around shared bytes, a chunk's size or end, is alone and takes less. */
 #define PIECE_SIZE ((size_t)2048 - sizeof(struct bytes))
+#define TINY	   ((size_t)32)
+#define TINY_SIZE  ((size_t)128 - sizeof(struct bytes))
 
 struct bytes *bytes_new(const void *data, size_t len)
 {
@@ -91,7 +94,7 @@ int byte_queue_add(struct byte_queue *queue, const void *data, size_t len, int64
 	}
 	if (grow(queue) < 0)
 		return -ENOMEM;
-	bytes = bytes_new(NULL, MAX(len, PIECE_SIZE));
+	bytes = bytes_new(NULL, len <= TINY ? TINY_SIZE : MAX(len, PIECE_SIZE));
 	if (!bytes)
 		return -ENOMEM;
 	memcpy(bytes->data, data, len);

@@ -16,7 +16,9 @@
 #define BODY_PACE ((size_t)16 << 10)
 #define SKIP_MAX  ((uint64_t)1 << 20) /* of a body nobody wants; above, the connection ends */
 #define DATE_MAX  40
-#define NEVER	  INT64_MAX
+#define SHARE_MIN                                                                                  \
+	((size_t)1024) /* below, a copy beside its chunk's size costs less than a reference */
+#define NEVER INT64_MAX
 
 /* One delivered request: a single block with its head's text behind it. */
 struct exchange {
@@ -350,7 +352,8 @@ static int put_bytes(struct exchange *x, const void *data, size_t len, struct by
 		r = stream_write(stream, size,
 				 (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
 	if (r == 0)
-		r = shared ? stream_write_shared(stream, shared) : stream_write(stream, data, len);
+		r = shared && len > SHARE_MIN ? stream_write_shared(stream, shared)
+					      : stream_write(stream, data, len);
 	if (r == 0 && x->chunked)
 		r = stream_write(stream, "\r\n", 2);
 	return r;
