@@ -105,7 +105,6 @@ void env_var_check(struct schema_site *site, const struct json_object *var)
 void env_from_check(struct schema_site *site, const struct json_object *source)
 {
 	bool config = json_get(source, "configMapRef"), secret = json_get(source, "secretRef");
-	auto_json struct json_object *nothing = json_new_string("");
 	char whole[SITE_PATH_MAX];
 
 	if (config != secret)

@@ -108,8 +108,8 @@ TEST(strategic_merge_refuses_bad_patches)
 		"{'spec':{'containers':[{'$patch':'delete'}]}}",
 		"{'spec':{'containers':[{'$patch':'bogus','name':'a'}]}}",
 		"{'metadata':{'$patch':'bogus'}}",
-		"{'spec':{'$setElementOrder/"
-		"containers':[{'name':'a'}],'containers':[{'name':'b'}]}}",
+		("{'spec':{'$setElementOrder/"
+		 "containers':[{'name':'a'}],'containers':[{'name':'b'}]}}"),
 		"{'spec':{'$setElementOrder/containers':'x'}}",
 		"{'spec':{'volumes':[{'$retainKeys':['name'],'name':'v','secret':{}}]}}",
 		"{'spec':{'volumes':[{'$retainKeys':'name','name':'v'}]}}",
