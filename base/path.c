@@ -113,7 +113,32 @@ int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode)
 	return -EAGAIN;
 }
 
-int path_mkdirs_in_root(int root_fd, const char *path, mode_t mode)
+static int mkdirs_in_root(int root_fd, const char *path, mode_t mode, unsigned links);
+
+/*
+ * @name, the last part of @so_far, is a link that leads to nothing yet: make what it names, seen from
+ * where it lies, and go on with @rest from there.
+ */
+static int mkdirs_through_link(int root_fd, int at, const char *so_far, const char *name,
+			       const char *rest, mode_t mode, unsigned links)
+{
+	char link[PATH_MAX], next[PATH_MAX];
+	ssize_t n = readlinkat(at, name, link, sizeof(link) - 1);
+	int parent = (int)(strlen(so_far) - strlen(name));
+
+	if (n < 0)
+		return -ENOENT;
+	if (links == 0)
+		return -ELOOP;
+	link[n] = '\0';
+	n = snprintf(next, sizeof(next), "%.*s%s%s", link[0] == '/' ? 0 : parent, so_far, link,
+		     rest);
+	if (n >= (ssize_t)sizeof(next))
+		return -ENAMETOOLONG;
+	return mkdirs_in_root(root_fd, next, mode, links - 1);
+}
+
+static int mkdirs_in_root(int root_fd, const char *path, mode_t mode, unsigned links)
 {
 	char so_far[PATH_MAX];
 	size_t len = 0;
@@ -149,10 +174,17 @@ int path_mkdirs_in_root(int root_fd, const char *path, mode_t mode)
 				return -errno;
 			fd = path_open_in_root(root_fd, so_far, O_PATH | O_DIRECTORY, 0);
 		}
+		if (fd == -ENOENT)
+			return mkdirs_through_link(root_fd, at, so_far, name, path, mode, links);
 		(void)fd_close(at);
 		at = fd;
 	}
 	return at;
+}
+
+int path_mkdirs_in_root(int root_fd, const char *path, mode_t mode)
+{
+	return mkdirs_in_root(root_fd, path, mode, PATH_LINKS_MAX);
 }
 
 int path_mkdirs(const char *path, mode_t mode, struct err *err)

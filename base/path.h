@@ -18,7 +18,8 @@
  */
 int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
 
-/* As above, but makes missing directories (@mode) on the way; returns an O_PATH directory fd. */
+/* As above, but makes missing directories (@mode) on the way, also those that a dangling link names;
+ * returns an O_PATH directory fd. */
 int path_mkdirs_in_root(int root_fd, const char *path, mode_t mode);
 
 /* Plain mkdir -p for host paths that we own. Existing ones are left as they are. */

@@ -19,6 +19,8 @@
 #include "runtime/enact.h"
 #include "runtime/kernel.h"
 
+#define LINKS_MAX 40 /* as the kernel's */
+
 struct rootfs {
 	const struct plan *plan;
 	const int *fds;
@@ -76,18 +78,30 @@ static int set_attr(int fd, uint64_t set, uint64_t clr, unsigned propagation, un
 
 /* ---- destinations ---- */
 
-static int make_file_in_root(int root_fd, const char *path)
+/* "a/b" → "a" in @parent, and "b". */
+static int split_path(const char *path, char parent[PATH_MAX], const char **ret_name)
 {
-	char parent[PATH_MAX];
 	const char *name = path_base(path);
-	size_t len = (size_t)(name - path);
-	int fd;
 
-	if (len >= sizeof(parent) || !*name)
+	if ((size_t)(name - path) >= PATH_MAX || !*name)
 		return -EINVAL;
-	memcpy(parent, path, len);
-	parent[len] = '\0';
-	auto_close int dir_fd = path_mkdirs_in_root(root_fd, len ? parent : ".", 0755);
+	(void)snprintf(parent, PATH_MAX, "%.*s", (int)(name - path), path);
+	*ret_name = name;
+	return 0;
+}
+
+/* An empty file to mount on. Images like /etc/resolv.conf to be a link to where nothing is yet: then
+ * the file is made there, inside. */
+static int make_file_in_root(int root_fd, const char *path, unsigned links)
+{
+	char parent[PATH_MAX], link[PATH_MAX], next[PATH_MAX];
+	const char *name;
+	int r = split_path(path, parent, &name), fd;
+	ssize_t n;
+
+	if (r < 0)
+		return r;
+	auto_close int dir_fd = path_mkdirs_in_root(root_fd, *parent ? parent : ".", 0755);
 
 	if (dir_fd < 0)
 		return dir_fd;
@@ -95,7 +109,26 @@ static int make_file_in_root(int root_fd, const char *path)
 	if (fd < 0 && errno != EEXIST)
 		return -errno;
 	(void)fd_close(fd);
-	return path_open_in_root(root_fd, path, O_PATH, 0);
+	fd = path_open_in_root(root_fd, path, O_PATH, 0);
+	if (fd != -ENOENT)
+		return fd;
+	n = readlinkat(dir_fd, name, link, sizeof(link) - 1);
+	if (n < 0)
+		return -ENOENT;
+	if (links == 0)
+		return -ELOOP;
+	link[n] = '\0';
+	n = snprintf(next, sizeof(next), "%s%s", link[0] == '/' ? "" : parent, link);
+	return n >= (ssize_t)sizeof(next) ? -ENAMETOOLONG
+					  : make_file_in_root(root_fd, next, links - 1);
+}
+
+static int open_parent_of(struct rootfs *fs, const char *path, const char **ret_name)
+{
+	char parent[PATH_MAX];
+	int r = split_path(path, parent, ret_name);
+
+	return r < 0 ? r : path_mkdirs_in_root(fs->root_fd, *parent ? parent : ".", 0755);
 }
 
 static int open_destination(struct rootfs *fs, const char *path, bool dir)
@@ -105,7 +138,7 @@ static int open_destination(struct rootfs *fs, const char *path, bool dir)
 	if (fd != -ENOENT)
 		return fd;
 	return dir ? path_mkdirs_in_root(fs->root_fd, path, 0755)
-		   : make_file_in_root(fs->root_fd, path);
+		   : make_file_in_root(fs->root_fd, path, LINKS_MAX);
 }
 
 /*
@@ -330,18 +363,14 @@ static int bind_old(const char *source, const struct plan_mount *m, int target_f
 
 static int copy_link(struct rootfs *fs, const char *source, const char *destination)
 {
-	char link[PATH_MAX], parent[PATH_MAX];
-	const char *name = path_base(destination);
+	char link[PATH_MAX];
+	const char *name = NULL;
 	ssize_t n = readlinkat(AT_FDCWD, source, link, sizeof(link) - 1);
+	auto_close int dir_fd = open_parent_of(fs, destination, &name);
 
-	if (n < 0)
-		return -errno;
+	if (n < 0 || dir_fd < 0)
+		return n < 0 ? -ENOENT : dir_fd;
 	link[n] = '\0';
-	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(name - destination), destination);
-	auto_close int dir_fd = path_mkdirs_in_root(fs->root_fd, parent, 0755);
-
-	if (dir_fd < 0)
-		return dir_fd;
 	if (symlinkat(link, dir_fd, name) == 0)
 		return 0;
 	return errno == EEXIST ? 0 : -errno;
@@ -420,18 +449,6 @@ static int mount_one(struct rootfs *fs, const struct plan_mount *m)
 }
 
 /* ---- devices ---- */
-
-static int open_parent_of(struct rootfs *fs, const char *path, const char **ret_name)
-{
-	char parent[PATH_MAX];
-	const char *name = path_base(path);
-
-	if ((size_t)(name - path) >= sizeof(parent) || !*name)
-		return -EINVAL;
-	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(name - path), path);
-	*ret_name = name;
-	return path_mkdirs_in_root(fs->root_fd, *parent ? parent : ".", 0755);
-}
 
 /* In a user namespace nobody may mknod: lend the host's node, if it is the one that is meant. */
 static int bind_device(int dir_fd, const char *name, const char *path, uint64_t rdev)
@@ -710,7 +727,7 @@ int rootfs_console(int root_fd, int slave_fd, struct err *err)
 	int r;
 
 	if (target_fd == -ENOENT)
-		target_fd = make_file_in_root(root_fd, "dev/console");
+		target_fd = make_file_in_root(root_fd, "dev/console", 0);
 	if (target_fd < 0)
 		return err_set(err, target_fd, "make /dev/console");
 	r = bind_fd(slave_fd, target_fd, 0, 0);

@@ -260,7 +260,7 @@ static int birth_sysctls(const struct sandbox_options *o, struct err *err)
 static _Noreturn void birth_child(struct birth *b, bool in_cgroup)
 {
 	const struct sandbox_options *o = b->options;
-	char mode[4] = "";
+	char mode[8] = "";
 	char *argv[] = { (char *)"shallop-shim", (char *)o->uid, mode, NULL }, *envp[] = { NULL };
 	struct err err = { 0 };
 	sigset_t none;
@@ -296,6 +296,8 @@ static _Noreturn void birth_child(struct birth *b, bool in_cgroup)
 		}
 		if (o->share_pid)
 			mode[n++] = SHIM_MODE_SHARE_PID;
+		if (o->host_pid)
+			mode[n++] = SHIM_MODE_HOST_PID;
 		/* Files of ours without close-on-exec there are none; of a library's there might be. */
 		(void)kernel_close_range(cgroup_fd >= 0 ? 5 : 4, 63, 0);
 		(void)kernel_close_range(64, ~0u, CLOSE_RANGE_CLOEXEC);
@@ -582,6 +584,7 @@ static int await_welcome(struct sandbox *s, struct err *err)
 			       event.version, SHIM_VERSION);
 	s->pid = event.pid;
 	s->share_pid = event.share_pid;
+	s->host_pid = event.host_pid;
 	return 0;
 }
 

@@ -22,6 +22,7 @@ enum { SHIM_FD_LISTEN = 3, SHIM_FD_CGROUP = 4 };
 
 /* How the shim is told what it is: argv[2], letters */
 #define SHIM_MODE_SHARE_PID 'p'
+#define SHIM_MODE_HOST_PID  'h' /* kept for the next agent */
 #define SHIM_MODE_CGROUP    'c' /* SHIM_FD_CGROUP is there */
 
 enum shim_request_type {
@@ -73,7 +74,7 @@ struct shim_event {
 	uint64_t number;
 	int32_t pid; /* WELCOME: the shim's */
 	int32_t exit_code, signo, error_code;
-	uint8_t running, oom_killed, is_exec, share_pid /* WELCOME */, pad[4];
+	uint8_t running, oom_killed, is_exec, share_pid, host_pid /* WELCOME */, pad[3];
 	int64_t started_ns, ended_ns;
 	uint64_t log_dropped_lines;
 	char id[SHIM_ID_MAX];

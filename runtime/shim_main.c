@@ -128,7 +128,8 @@ static void say_hello(struct client *client)
 	struct shim_event event = { .version = SHIM_VERSION,
 				    .type = SHIM_WELCOME,
 				    .pid = getpid(),
-				    .share_pid = pod.share_pid };
+				    .share_pid = pod.share_pid,
+				    .host_pid = pod.host_pid };
 
 	send_event(client, &event);
 	list_for_each (node, tmp, &pod.processes) {
@@ -388,6 +389,7 @@ int main(int argc, char **argv)
 	if (pod.epoll_fd < 0 || children.fd < 0)
 		return 1;
 	pod.share_pid = strchr(mode, SHIM_MODE_SHARE_PID);
+	pod.host_pid = strchr(mode, SHIM_MODE_HOST_PID);
 	if (pod.share_pid && start_pause() < 0)
 		return 1;
 	watch_set(&listener, EPOLLIN);

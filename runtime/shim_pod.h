@@ -81,7 +81,7 @@ struct pod {
 	int epoll_fd, pause_pid_ns_fd;
 	int cgroup_fd; /* the pod's own, or -EBADF */
 	pid_t pause_pid;
-	bool share_pid, quitting;
+	bool share_pid, host_pid, quitting;
 	struct list processes, clients;
 };
 extern struct pod pod;
