@@ -61,6 +61,13 @@ int netns_pod_attach(struct netns_node *node, const char *uid, int netns_fd,
 		     const struct netns_port *ports, size_t n_ports, struct netns_pod *ret,
 		     struct err *err);
 /*
+ * For a pod that another process of ours connected, and its namespace lives on: find it, complete
+ * what that process may have been killed in, keep its host ports. Knows pods whose record was lost by
+ * their link. -ENOENT: neither record nor link (host network, or never connected); nothing is made.
+ */
+int netns_pod_adopt(struct netns_node *node, const char *uid, int netns_fd, struct netns_pod *ret,
+		    struct err *err);
+/*
  * The address, the route and the host ports go back at once; -ENOENT never: an unknown pod is done.
  * The link dies with its namespace. If that lives on, the next netns_node_repair() deletes the link,
  * together with others in one go: a deletion by itself keeps the caller for 18 ms.

@@ -406,6 +406,27 @@ int netns_pod_attach(struct netns_node *node, const char *uid, int netns_fd,
 	return 0;
 }
 
+/* Is the namespace's link one of ours that still counts? */
+static bool has_our_link(struct netns_node *node, int netns_fd)
+{
+	auto_netlink struct netlink inside = NETLINK_CLOSED;
+	struct link_seen link = { 0 };
+
+	return netlink_open_in(node->self_ns_fd, netns_fd, NETLINK_ROUTE, &inside) == 0 &&
+	       find_host_end(node, &inside, node->identity.group, &link);
+}
+
+int netns_pod_adopt(struct netns_node *node, const char *uid, int netns_fd, struct netns_pod *ret,
+		    struct err *err)
+{
+	const struct ipam_record *record = ipam_find(node->ipam, uid);
+
+	if (!record && (netns_fd < 0 || !has_our_link(node, netns_fd)))
+		return err_say(err, -ENOENT, "pod %.80s is not on the pod network", uid);
+	return netns_pod_attach(node, uid, netns_fd, record ? record->ports : NULL,
+				record ? record->n_ports : 0, ret, err);
+}
+
 int netns_pod_detach(struct netns_node *node, const char *uid, struct err *err)
 {
 	struct ipam_record *record = ipam_find(node->ipam, uid);

@@ -474,6 +474,9 @@ static void survives_restart(void)
 	node = open_node();
 	/* The table was made anew from the log, ports included. */
 	WANT(is(tcp_from(world.outside_ns, "198.51.100.1", 8080, a, 80), "198.51.100.2"));
+	WANT(netns_pod_adopt(node, "a", a, &after, NULL) == 0);
+	WANT(before.ip.s_addr == after.ip.s_addr && strcmp(before.link, after.link) == 0);
+	WANT(is(tcp_from(world.outside_ns, "198.51.100.1", 8080, a, 80), "198.51.100.2"));
 	attach(node, "a", a, &port, 1, &after);
 	WANT(before.ip.s_addr == after.ip.s_addr && strcmp(before.link, after.link) == 0);
 	WANT(links() == 2);
@@ -507,7 +510,8 @@ static void lost_log(void)
 	(void)netns_node_close(node);
 	WANT(chdir(world.state_dir) == 0 && unlink("ipam") == 0);
 	node = open_node();
-	attach(node, "a", a, NULL, 0, &pod); /* still connected: the kernel knows its address */
+	WANT(netns_pod_adopt(node, "host", world.home_ns, &pod, NULL) == -ENOENT);
+	WANT(netns_pod_adopt(node, "a", a, &pod, NULL) == 0); /* the kernel knows its address */
 	WANT(pod.ip.s_addr == first.ip.s_addr && strcmp(pod.link, first.link) == 0);
 	attach(node, "n", new_namespace(), NULL, 0, &pod);
 	WANT(ntohl(pod.ip.s_addr) > ntohl(first.ip.s_addr) + 1); /* nor b's nor x's */

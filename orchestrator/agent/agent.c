@@ -76,6 +76,26 @@ static const char *find_pod_cidr(const struct agent *agent)
 	return given && *given ? given : NULL;
 }
 
+static void mend_network(struct agent *agent)
+{
+	struct err err = { 0 };
+	int r = agent->net ? netns_node_repair(agent->net, &err) : 0;
+
+	if (r < 0)
+		log_warn("pod network: %s", err.text);
+	else if (r > 0)
+		log_warn("our network rules had been changed; they are back");
+}
+
+/* Somebody changed nftables: perhaps he flushed ours too. */
+static void on_rules_changed(struct loop *loop, int fd, unsigned events, void *data)
+{
+	(void)loop;
+	(void)fd;
+	(void)events;
+	mend_network(data);
+}
+
 int agent_open_network(struct agent *agent, struct err *err)
 {
 	const char *pod_cidr, *cluster_cidr;
@@ -98,6 +118,9 @@ int agent_open_network(struct agent *agent, struct err *err)
 		&agent->net, err);
 	if (r == 0)
 		(void)snprintf(agent->pod_cidr, sizeof(agent->pod_cidr), "%s", pod_cidr);
+	if (r == 0)
+		r = loop_watch(agent->loop, netns_node_fd(agent->net), LOOP_READ, on_rules_changed,
+			       agent);
 	return r;
 }
 
@@ -263,8 +286,7 @@ static void on_tick(struct loop *loop, void *data)
 	(void)loop;
 	follow_clock(agent);
 	(void)image_store_refresh(agent->images, NULL);
-	if (agent->net && netns_node_repair(agent->net, &err) == 1)
-		log_warn("our nftables rules had been removed; they are back");
+	mend_network(agent);
 	map_for_each (node, next, &agent->pods)
 		nodelog_rotate(map_entry(node, struct nodepod, node));
 	uplink_node_changed(agent->uplink);
@@ -414,6 +436,8 @@ static void agent_done(struct agent *agent)
 	usage_end(agent);
 	control_close(agent->control);
 	uplink_free(agent->uplink);
+	if (agent->net)
+		loop_unwatch(agent->loop, netns_node_fd(agent->net));
 	netns_node_close(agent->net);
 	image_store_close(agent->images);
 	desired_close(agent->desired);

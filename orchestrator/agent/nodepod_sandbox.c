@@ -267,7 +267,8 @@ static int adopt(struct nodepod *pod, struct err *err)
 		return r;
 	open_dir(pod);
 	pod->cgroup_fd = cgroup_open(&agent->host.cgroup, pod->cgroup, &none, &unenforced, NULL);
-	if (agent->net && netns_pod_find(agent->net, pod->uid, &link) == 0) {
+	if (agent->net &&
+	    netns_pod_adopt(agent->net, pod->uid, sandbox_net_fd(pod->sandbox), &link, NULL) == 0) {
 		(void)inet_ntop(AF_INET, &link.ip, ip, sizeof(ip));
 		pod->attached = true;
 	} else {
