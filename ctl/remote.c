@@ -35,7 +35,7 @@ static bool terminal_is_raw;
 static void restore_terminal(void)
 {
 	if (terminal_is_raw)
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved_terminal);
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &saved_terminal);
 	terminal_is_raw = false;
 }
 
@@ -47,7 +47,7 @@ static void make_terminal_raw(void)
 		return;
 	raw = saved_terminal;
 	cfmakeraw(&raw);
-	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &raw) == 0)
+	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0)
 		terminal_is_raw = true;
 	(void)atexit(restore_terminal);
 }
