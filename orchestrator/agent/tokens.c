@@ -55,10 +55,16 @@ int64_t tokens_due_ns(const struct tokens *tokens)
 {
 	int64_t best_ns = INT64_MAX;
 
-	for (size_t i = 0; i < tokens->n; i++)
-		if (tokens->items[i].text && !tokens->items[i].request)
-			best_ns = MIN(best_ns,
-				      MAX(due_ns(&tokens->items[i]), tokens->items[i].retry_ns));
+	for (size_t i = 0; i < tokens->n; i++) {
+		const struct token *t = &tokens->items[i];
+
+		if (t->request)
+			continue;
+		if (t->text)
+			best_ns = MIN(best_ns, MAX(due_ns(t), t->retry_ns));
+		else if (t->retry_ns) /* never given yet, and refused the last time */
+			best_ns = MIN(best_ns, t->retry_ns);
+	}
 	return best_ns;
 }
 

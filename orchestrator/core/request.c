@@ -420,11 +420,25 @@ void request_unpark(struct request *request)
 	request_start(request);
 }
 
+/* Reads, and what only looks and signs or connects: never behind a batch that is being made durable. */
+static bool stages_nothing(const struct request *request)
+{
+	static const char *const subresources[] = { "token", "exec", "attach", "portforward",
+						    "proxy" };
+
+	if (request->verb <= REQUEST_WATCH)
+		return true;
+	for (size_t i = 0; request->subresource && i < ARRAY_LEN(subresources); i++)
+		if (strcmp(request->subresource->name, subresources[i]) == 0)
+			return true;
+	return false;
+}
+
 void request_start(struct request *request)
 {
 	struct core *core = request->core;
 
-	if (request->verb <= REQUEST_WATCH || (!state_busy(core) && list_empty(&core->queue)))
+	if (stages_nothing(request) || (!state_busy(core) && list_empty(&core->queue)))
 		run(request);
 	else
 		enqueue(request);
