@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "orchestrator/server/nodefront.h"
+#include "orchestrator/server/outlet.h"
 #include "orchestrator/server/streams.h"
 #include "orchestrator/server/tunnel.h"
 
@@ -33,7 +34,9 @@ struct pair {
 	unsigned port;
 	struct spdy_stream *error, *data; /* NULL: not there yet, or finished */
 	struct wire_channel *channel;	  /* NULL: not open yet, or over */
-	size_t client_owed, node_owed;	  /* held back from who sends too fast */
+	struct outlet out;		  /* the client's bytes, on their way */
+	bool paused;			  /* the client is, because the node is slow */
+	size_t node_owed;		  /* held back from the node, because the client is slow */
 };
 
 static const char *const protocols[] = { "portforward.k8s.io", NULL };
@@ -45,8 +48,11 @@ static void pair_free(struct pair *pair)
 {
 	struct spdy_stream *streams[] = { pair->error, pair->data };
 
+	if (pair->paused)
+		tunnel_resume(pair->forward->tunnel);
 	if (pair->channel)
 		wire_close(pair->channel, NULL);
+	outlet_done(&pair->out);
 	for (size_t i = 0; i < ARRAY_LEN(streams); i++)
 		if (streams[i]) {
 			spdy_stream_set_data(streams[i], NULL);
@@ -98,9 +104,10 @@ static void on_channel_writable(struct wire_channel *channel, void *data)
 	struct pair *pair = data;
 
 	(void)channel;
-	if (pair->data && pair->client_owed)
-		spdy_consumed(pair->data, pair->client_owed);
-	pair->client_owed = 0;
+	if (!outlet_writable(&pair->out) || !pair->paused)
+		return;
+	pair->paused = false;
+	tunnel_resume(pair->forward->tunnel);
 }
 
 static void on_channel_end(struct wire_channel *channel, enum wire_sub sub, void *data)
@@ -120,7 +127,7 @@ static void on_channel_close(struct wire_channel *channel, const struct err *err
 	struct pair *pair = data;
 
 	(void)channel;
-	pair->channel = NULL;
+	pair->channel = pair->out.channel = NULL;
 	if (err->code < 0)
 		pair_fail(pair, err->text);
 	else
@@ -145,6 +152,7 @@ static void pair_begin(struct pair *pair)
 	(void)buf_printf(&open, ",\"port\":%u}", pair->port);
 	if (wire && buf_error(&open) == 0)
 		r = wire_open(wire, open.data, open.len, &channel_events, pair, &pair->channel);
+	pair->out.channel = pair->channel;
 	if (r < 0)
 		pair_fail(pair, wire ? err_text(r) : "its node is not connected");
 }
@@ -171,6 +179,7 @@ static struct pair *pair_get(struct forward *forward, const char *request_id, un
 	pair = forward->n_pairs < PAIRS_MAX ? calloc(1, sizeof(*pair)) : NULL;
 	if (!pair)
 		return NULL;
+	outlet_init(&pair->out);
 	pair->forward = forward;
 	pair->port = port;
 	(void)snprintf(pair->request_id, sizeof(pair->request_id), "%s", request_id);
@@ -208,25 +217,17 @@ static void on_stream(struct spdy_stream *stream, const struct http_header *head
 static void on_bytes(struct spdy_stream *stream, const void *bytes, size_t len, void *data)
 {
 	struct pair *pair = spdy_stream_data(stream);
-	const char *at = bytes;
 
 	(void)data;
-	if (!pair || stream != pair->data || !pair->channel) {
-		spdy_consumed(stream, len);
+	spdy_consumed(stream, len);
+	if (!pair || stream != pair->data || !pair->channel)
 		return;
+	if (!outlet_write(&pair->out, bytes, len) && !pair->paused) {
+		pair->paused = true;
+		tunnel_pause(pair->forward->tunnel);
 	}
-	for (size_t left = len; left;) {
-		size_t n = MIN(left, WIRE_DATA_MAX);
-
-		if (wire_write(pair->channel, WIRE_STDIN, at, n) < 0)
-			break;
-		at += n;
-		left -= n;
-	}
-	if (wire_channel_queued(pair->channel) < WIRE_WINDOW)
-		spdy_consumed(stream, len);
-	else
-		pair->client_owed += len;
+	if (outlet_broken(&pair->out))
+		pair_fail(pair, "the client sends faster than the node takes it");
 }
 
 static void on_writable(struct spdy_stream *stream, void *data)
@@ -253,8 +254,8 @@ static void on_stream_end(struct spdy_stream *stream, int reason, void *data)
 		pair_free(pair);
 		return;
 	}
-	if (stream == pair->data && pair->channel)
-		(void)wire_end(pair->channel, WIRE_STDIN);
+	if (stream == pair->data)
+		outlet_end(&pair->out);
 }
 
 static void on_drain(void *data)

@@ -77,6 +77,7 @@ static void remote_free(struct loop *loop, void *data)
 
 	(void)loop;
 	free(remote->node);
+	outlet_done(&remote->in);
 	buf_done(&remote->open);
 	buf_done(&remote->result);
 	buf_done(&remote->size);
@@ -108,7 +109,7 @@ void remote_gone(struct remote *remote)
 	remote->client = NULL;
 	if (remote->channel)
 		wire_close(remote->channel, NULL); /* the node ends the process */
-	remote->channel = NULL;
+	remote->channel = remote->in.channel = NULL;
 	remote_over(remote);
 }
 
@@ -138,7 +139,7 @@ static void on_writable(struct wire_channel *channel, void *data)
 	struct remote *remote = data;
 
 	(void)channel;
-	if (remote->client)
+	if (outlet_writable(&remote->in) && remote->client)
 		remote->client->resume(remote);
 }
 
@@ -156,7 +157,7 @@ static void on_close(struct wire_channel *channel, const struct err *err, void *
 	struct remote *remote = data;
 
 	(void)channel;
-	remote->channel = NULL;
+	remote->channel = remote->in.channel = NULL;
 	finish(remote, err);
 }
 
@@ -175,6 +176,7 @@ void remote_begin(struct remote *remote)
 				 &remote->channel)
 		     : -ENOTCONN;
 
+	remote->in.channel = remote->channel;
 	if (r < 0) {
 		(void)err_set(&err, r, "open a stream to node %s", remote->node);
 		finish(remote, &err);
@@ -185,23 +187,13 @@ void remote_begin(struct remote *remote)
 
 bool remote_stdin(struct remote *remote, const void *bytes, size_t len)
 {
-	const char *at = bytes;
-
-	while (remote->channel && remote->wants_stdin && len) {
-		size_t n = MIN(len, WIRE_DATA_MAX);
-
-		if (wire_write(remote->channel, WIRE_STDIN, at, n) < 0)
-			break; /* it has closed its stdin: what comes goes nowhere */
-		at += n;
-		len -= n;
-	}
-	return !remote->channel || wire_channel_queued(remote->channel) < WIRE_WINDOW;
+	return !remote->wants_stdin || outlet_write(&remote->in, bytes, len);
 }
 
 void remote_stdin_end(struct remote *remote)
 {
-	if (remote->channel && remote->wants_stdin)
-		(void)wire_end(remote->channel, WIRE_STDIN);
+	if (remote->wants_stdin)
+		outlet_end(&remote->in);
 }
 
 static void send_size(struct remote *remote, const char *text, size_t len)
@@ -249,6 +241,7 @@ static struct remote *remote_new(const struct streams_call *call)
 	remote->loop = call->loop;
 	remote->nodes = call->nodes;
 	remote->node = strdup(call->stream->node);
+	outlet_init(&remote->in);
 	remote->result = BUF_INIT(RESULT_MAX);
 	remote->size = BUF_INIT(SIZE_MAX_TEXT);
 	remote->wants_stdin = json_truth(json_get(options, "stdin"), false);

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "orchestrator/server/outlet.h"
 #include "orchestrator/server/streams.h"
 
 struct remote;
@@ -31,7 +32,8 @@ struct remote {
 	void *client_data;
 	struct wire_channel *channel; /* NULL: not open yet, or over */
 	struct nodefront *nodes;
-	char *node; /* looked up when it begins: connections come and go */
+	char *node;	  /* looked up when it begins: connections come and go */
+	struct outlet in; /* stdin, on its way */
 	struct buf open, result, size;
 	size_t owed; /* output taken and not given back to the node yet: the client is slow */
 	bool wants_stdin, wants_stdout, wants_stderr, tty;

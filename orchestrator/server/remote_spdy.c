@@ -26,7 +26,7 @@ struct remote_spdy {
 	struct spdy_stream *streams[WIRE_SUB_COUNT];
 	unsigned missing; /* bits of sub-streams that must come */
 	bool json_status, begun;
-	size_t stdin_owed; /* not given back to the client yet: the node is slow */
+	bool paused; /* the node is slow */
 	struct loop_timer *timer;
 };
 
@@ -64,9 +64,9 @@ static void spdy_client_resume(struct remote *remote)
 {
 	struct remote_spdy *s = remote->client_data;
 
-	if (s->streams[WIRE_STDIN] && s->stdin_owed)
-		spdy_consumed(s->streams[WIRE_STDIN], s->stdin_owed);
-	s->stdin_owed = 0;
+	if (s->paused)
+		tunnel_resume(s->tunnel);
+	s->paused = false;
 }
 
 static void client_free(struct remote_spdy *s)
@@ -139,18 +139,16 @@ static void on_bytes(struct spdy_stream *stream, const void *bytes, size_t len, 
 
 	switch ((uintptr_t)spdy_stream_data(stream)) {
 	case WIRE_STDIN:
-		if (remote_stdin(s->remote, bytes, len))
-			spdy_consumed(stream, len);
-		else
-			s->stdin_owed += len;
+		if (!remote_stdin(s->remote, bytes, len) && !s->paused) {
+			s->paused = true;
+			tunnel_pause(s->tunnel);
+		}
 		break;
 	case WIRE_RESIZE:
 		remote_resize(s->remote, bytes, len);
-		spdy_consumed(stream, len);
 		break;
-	default:
-		spdy_consumed(stream, len);
 	}
+	spdy_consumed(stream, len); /* windows are not what holds a client back: the pause is */
 }
 
 static void on_writable(struct spdy_stream *stream, void *data)

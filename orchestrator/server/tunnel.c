@@ -13,6 +13,7 @@ struct tunnel {
 	struct websocket *ws;
 	const struct tunnel_events *events; /* NULL: finished */
 	void *data;
+	unsigned pauses;
 	bool ended;
 };
 
@@ -238,6 +239,26 @@ bool tunnel_has_room(const struct tunnel *tunnel)
 				       : 0;
 
 	return queued < STREAM_HIGH_WATER;
+}
+
+void tunnel_pause(struct tunnel *tunnel)
+{
+	if (tunnel->pauses++)
+		return;
+	if (tunnel->stream)
+		stream_pause(tunnel->stream);
+	if (tunnel->ws)
+		websocket_pause(tunnel->ws);
+}
+
+void tunnel_resume(struct tunnel *tunnel)
+{
+	if (--tunnel->pauses)
+		return;
+	if (tunnel->stream)
+		stream_resume(tunnel->stream);
+	if (tunnel->ws)
+		websocket_resume(tunnel->ws);
 }
 
 void tunnel_finish(struct tunnel *tunnel)

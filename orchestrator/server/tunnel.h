@@ -31,5 +31,9 @@ int tunnel_open(struct http_request *http, struct loop *loop, const struct http_
 int tunnel_open_websocket(struct http_request *http, struct loop *loop, const char *protocol,
 			  const struct tunnel_events *events, void *data, struct tunnel **ret);
 bool tunnel_has_room(const struct tunnel *tunnel);
+/* Read no more from the client; as often resumed as paused. What has been read is still delivered:
+ * windows would not hold a client back, client-go knows none. */
+void tunnel_pause(struct tunnel *tunnel);
+void tunnel_resume(struct tunnel *tunnel);
 /* Say goodbye, send what is queued, close, free: nothing is called any more. */
 void tunnel_finish(struct tunnel *tunnel);
