@@ -127,3 +127,34 @@ TEST(apply_merges_keyed_lists_by_key)
 		  "nginx:2");
 	CHECK_STR(reply_text(&forced, "metadata.labels.app"), "web");
 }
+
+TEST(apply_takes_over_what_kubectl_applied_from_the_client)
+{
+	static const char pod[] =
+		"{'apiVersion':'v1','kind':'Pod','metadata':{'name':'web'},'spec':{'containers':[{"
+		"'name':'c','image':'nginx','ports':[{'containerPort':80}]}]}}";
+	auto_bench struct bench *bench = bench_with_account();
+	auto_reply struct reply made = bench_ask(
+		bench, &(struct ask){ .method = "POST",
+				      .body = pod,
+				      .path = PODS "?fieldManager=kubectl-client-side-apply" });
+	auto_reply struct reply applied = apply(bench, PODS "/web?fieldManager=kubectl", pod);
+	/* kubectl then turns its Update entry into an Apply entry */
+	auto_reply struct reply moved = bench_ask(
+		bench, &(struct ask){ .method = "PATCH",
+				      .path = PODS "/web",
+				      .type = "application/json-patch+json",
+				      .body = "[{'op':'replace','path':'/metadata/managedFields/1/"
+					      "operation','value':'Apply'},{'op':'replace','path':"
+					      "'/metadata/managedFields/1/manager','value':"
+					      "'other'}]" });
+	auto_reply struct reply again = apply(bench, PODS "/web?fieldManager=other", pod);
+
+	CHECK_INT(made.status, 201);
+	CHECK_INT(applied.status, 200);
+	CHECK_INT(moved.status, 200);
+	CHECK_STR(json_str(json_get(json_idx(json_at(moved.json, "metadata.managedFields"), 1),
+				    "manager")),
+		  "other");
+	CHECK_INT(again.status, 200); /* its defaults are pruned, and come back */
+}
