@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* authentication.k8s.io/v1: reviews and tokens. */
 #include "orchestrator/schema/rows.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field bound_object_reference_fields[] = {
 	TYPE_META,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* authorization.k8s.io/v1: access reviews. */
 #include "orchestrator/schema/rows.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field field_selector_attributes_fields[] = {
 	ONE(STRING, "rawSelector", 1, 0),

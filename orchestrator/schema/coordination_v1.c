@@ -2,7 +2,7 @@
 /* coordination.k8s.io/v1: Lease. */
 #include "orchestrator/schema/rows.h"
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field lease_spec_fields[] = {
 	ONE(STRING, "holderIdentity", 1, PTR),

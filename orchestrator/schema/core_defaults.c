@@ -2,8 +2,8 @@
 /* The smaller kinds of core/v1: defaults that depend on other fields. */
 #include <string.h>
 
+#include "base/crypt.h"
 #include "orchestrator/schema/kinds.h"
-#include "orchestrator/schema/value.h"
 
 static bool is_one_of(const char *text, const char *a, const char *b)
 {
@@ -73,7 +73,7 @@ void secret_defaults(struct json_object *object)
 	json_for_each (it, texts) {
 		auto_buf struct buf text = BUF_INIT(0);
 
-		if (value_base64_encode(json_str(it.value), json_str_len(it.value), &text) == 0)
+		if (base64_encode(&text, json_str(it.value), json_str_len(it.value)) == 0)
 			(void)json_put_str(data, it.key, buf_str(&text));
 	}
 	json_del(object, "stringData");

@@ -6,7 +6,7 @@
 #include "orchestrator/schema/kinds.h"
 #include "orchestrator/schema/metadata_rules.h"
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/value.h"
+#include "orchestrator/schema/schema_bytes.h"
 
 #define DATA_MAX (1024 * 1024) /* bytes of a ConfigMap or a Secret */
 
@@ -132,7 +132,7 @@ static void check_docker_config(struct schema_site *site, const char *type, cons
 	size_t wrong;
 
 	if (!site_text_is(site->root, "type", type) || !json_str(value) ||
-	    value_base64_decode(json_str(value), json_str_len(value), &text, &wrong) < 0)
+	    schema_bytes_decode(json_str(value), json_str_len(value), &text, &wrong) < 0)
 		return;
 	(void)snprintf(sub, sizeof(sub), "data[%s]", key);
 	if (json_parse(buf_str(&text), text.len, &config, &err) < 0)

@@ -2,7 +2,7 @@
 /* core/v1: where a Pod may and would like to run. */
 #include "orchestrator/schema/rows.h"
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field node_selector_requirement_fields[] = {
 	ONE(STRING, "key", 1, REQUIRED | ALWAYS),

@@ -2,7 +2,7 @@
 /* core/v1: Container and what it is made of. */
 #include "orchestrator/schema/rows.h"
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field container_port_fields[] = {
 	ONE(STRING, "name", 1, 0, RULE(rule_port_name)),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core/v1: what the node reports of a container. */
 #include "orchestrator/schema/rows.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field container_state_waiting_fields[] = {
 	ONE(STRING, "reason", 1, 0),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core/v1: Node. */
 #include "orchestrator/schema/rows.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field taint_fields[] = {
 	ONE(STRING, "key", 1, REQUIRED | ALWAYS),

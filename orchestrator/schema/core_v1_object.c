@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* core/v1: Namespace, ConfigMap, Secret, ServiceAccount, Event, Binding and references. */
 #include "orchestrator/schema/rows.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field namespace_spec_fields[] = {
 	LIST(STRING, "finalizers", 1, ATOMIC),

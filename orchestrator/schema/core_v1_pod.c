@@ -2,7 +2,7 @@
 /* core/v1: Pod. */
 #include "orchestrator/schema/rows.h"
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field se_linux_options_fields[] = {
 	ONE(STRING, "user", 1, 0),

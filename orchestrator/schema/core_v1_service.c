@@ -2,7 +2,7 @@
 /* core/v1: Service and Endpoints. */
 #include "orchestrator/schema/rows.h"
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field service_port_fields[] = {
 	ONE(STRING, "name", 1, 0, RULE(rule_label)),

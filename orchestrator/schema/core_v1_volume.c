@@ -2,7 +2,7 @@
 /* core/v1: volumes of a Pod and what they name. */
 #include "orchestrator/schema/rows.h"
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field host_path_volume_source_fields[] = {
 	ONE(STRING, "path", 1, NEEDED | REQUIRED | ALWAYS, RULE(rule_no_dots)),

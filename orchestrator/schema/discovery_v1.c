@@ -2,7 +2,7 @@
 /* discovery.k8s.io/v1: EndpointSlice. */
 #include "orchestrator/schema/rows.h"
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field endpoint_conditions_fields[] = {
 	ONE(BOOL, "ready", 1, PTR),

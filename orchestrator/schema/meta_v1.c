@@ -2,7 +2,7 @@
 /* meta/v1: what every object and every answer shares. */
 #include "orchestrator/schema/rows.h"
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 static const struct schema_field preconditions_fields[] = {
 	ONE(STRING, "uid", 1, PTR),

@@ -5,7 +5,7 @@
 #include "orchestrator/schema/kinds.h"
 #include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/spec_diff.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 /* Returns false if containers came or went. */
 static bool same_number(struct schema_site *site, const struct json_object *spec,

@@ -3,23 +3,9 @@
 #include <string.h>
 
 #include "base/time.h"
-#include "orchestrator/schema/schema.h"
 #include "tests/unit/test.h"
 
-static struct json_object *parse(const char *quoted)
-{
-	char text[4096];
-	struct json_object *json = NULL;
-	struct err err = { 0 };
-
-	(void)snprintf(text, sizeof(text), "%s", quoted);
-	for (char *c = text; *c; c++)
-		if (*c == '\'')
-			*c = '"';
-	if (json_parse(text, strlen(text), &json, &err) < 0)
-		fail_msg("%s: %s", err.text, text);
-	return json;
-}
+#include "orchestrator/schema/schema_test.h"
 
 /* The rows at 2026-11-24T10:10:00Z. */
 static const struct {
@@ -121,10 +107,10 @@ TEST(cells_show_what_kubectl_get_shows)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct schema_kind *kind =
 			schema_kind_of_resource("", "v1", rows[i].resource);
-		auto_json struct json_object *object = parse(rows[i].object);
+		auto_json struct json_object *object = json_of(rows[i].object);
 		auto_json struct json_object *cells = schema_cells(kind, object);
 		auto_json struct json_object *columns = schema_column_definitions(kind);
-		auto_json struct json_object *row = parse(rows[i].row);
+		auto_json struct json_object *row = json_of(rows[i].row);
 		auto_buf struct buf got = BUF_INIT(0);
 		auto_buf struct buf want = BUF_INIT(0);
 
@@ -154,8 +140,8 @@ TEST(every_stored_kind_has_columns)
 TEST(ended_pods_carry_a_row_condition)
 {
 	const struct schema_kind *pod = schema_kind_of_resource("", "v1", "pods");
-	auto_json struct json_object *ended = parse("{'status':{'phase':'Succeeded'}}");
-	auto_json struct json_object *running = parse("{'status':{'phase':'Running'}}");
+	auto_json struct json_object *ended = json_of("{'status':{'phase':'Succeeded'}}");
+	auto_json struct json_object *running = json_of("{'status':{'phase':'Running'}}");
 	auto_json struct json_object *conditions = schema_row_conditions(pod, ended);
 
 	CHECK_STR(json_str_at(json_idx(conditions, 0), "reason"), "Succeeded");

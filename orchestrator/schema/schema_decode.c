@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/crypt.h"
 #include "base/quantity.h"
 #include "base/time.h"
 #include "orchestrator/schema/schema.h"
-#include "orchestrator/schema/value.h"
+#include "orchestrator/schema/schema_bytes.h"
 
 #define UNKNOWN_MAX 100 /* lines reported at most */
 
@@ -253,7 +254,7 @@ static int decode_bytes(struct decode *decode, const struct place *place, struct
 		wrong_type(decode, place, value, element, false);
 		return 0;
 	}
-	if (value_base64_decode(given, json_str_len(value), &bytes, &wrong) < 0) {
+	if (schema_bytes_decode(given, json_str_len(value), &bytes, &wrong) < 0) {
 		if (!decode->type_error.code)
 			(void)err_say(&decode->type_error, -EINVAL,
 				      "illegal base64 data at input byte %zu", wrong);
@@ -261,7 +262,7 @@ static int decode_bytes(struct decode *decode, const struct place *place, struct
 	}
 	if (!memchr(given, '\n', json_str_len(value)) && !memchr(given, '\r', json_str_len(value)))
 		return 0; /* no line breaks: it is canonical */
-	if (value_base64_encode(bytes.data, bytes.len, &text) < 0)
+	if (base64_encode(&text, bytes.data, bytes.len) < 0)
 		return err_set(decode->fatal, -ENOMEM, "decode");
 	*ret = json_new_string(buf_str(&text));
 	return *ret ? 0 : err_set(decode->fatal, -ENOMEM, "decode");

@@ -3,20 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/schema/schema.h"
-#include "orchestrator/schema/types.h"
-#include "orchestrator/schema/value.h"
+#include "base/crypt.h"
+#include "orchestrator/schema/schema_types.h"
+#include "orchestrator/schema/schema_bytes.h"
 #include "tests/unit/test.h"
 
-static struct json_object *parse(const char *text)
-{
-	struct json_object *json = NULL;
-	struct err err = { 0 };
-
-	if (json_parse(text, strlen(text), &json, &err) < 0)
-		fail_msg("%s", err.text);
-	return json;
-}
+#include "orchestrator/schema/schema_test.h"
 
 /* Sentences of a kube-apiserver 1.37 for the same input. */
 static const struct {
@@ -65,21 +57,10 @@ static const struct {
 	  "json: cannot unmarshal number into Go struct field Secret.data of type []uint8" },
 };
 
-static char *quoted(const char *in, char *text, size_t size)
-{
-	(void)snprintf(text, size, "%s", in);
-	for (char *c = text; *c; c++)
-		if (*c == '\'')
-			*c = '"';
-	return text;
-}
-
 TEST(schema_decode_words_wrong_types_as_go_does)
 {
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
-		char text[1024];
-		auto_json struct json_object *json =
-			parse(quoted(refused[i].in, text, sizeof(text)));
+		auto_json struct json_object *json = json_of(refused[i].in);
 		const struct schema_kind *kind =
 			schema_kind_of_resource("", "v1", refused[i].resource);
 		struct err err = { 0 };
@@ -92,8 +73,8 @@ TEST(schema_decode_words_wrong_types_as_go_does)
 TEST(schema_decode_names_unknown_fields_and_drops_them)
 {
 	auto_json struct json_object *json =
-		parse("{\"spec\":{\"containers\":[{\"name\":\"a\",\"bogus\":1}],\"foo\":{},"
-		      "\"nodeName\":null},\"bar\":3}");
+		json_of("{\"spec\":{\"containers\":[{\"name\":\"a\",\"bogus\":1}],\"foo\":{},"
+			"\"nodeName\":null},\"bar\":3}");
 	auto_buf struct buf unknown = BUF_INIT(0);
 	auto_buf struct buf out = BUF_INIT(0);
 
@@ -107,7 +88,7 @@ TEST(schema_decode_names_unknown_fields_and_drops_them)
 
 TEST(schema_decode_brings_values_into_their_form)
 {
-	auto_json struct json_object *json = parse(
+	auto_json struct json_object *json = json_of(
 		"{\"metadata\":{\"creationTimestamp\":\"2026-11-24T11:05:16.7+01:00\"},\"spec\":{"
 		"\"containers\":[{\"resources\":{\"limits\":{\"cpu\":0.5,\"memory\":\"1024Ki\"},"
 		"\"requests\":{\"cpu\":\"0.0001\"}},\"args\":[null,\"b\"]}]}}");
@@ -131,8 +112,8 @@ TEST(base64_goes_both_ways)
 		auto_buf struct buf back = BUF_INIT(0);
 		size_t wrong;
 
-		CHECK(value_base64_encode(texts[i], strlen(texts[i]), &text) == 0);
-		CHECK(value_base64_decode(buf_str(&text), text.len, &back, &wrong) == 0);
+		CHECK(base64_encode(&text, texts[i], strlen(texts[i])) == 0);
+		CHECK(schema_bytes_decode(buf_str(&text), text.len, &back, &wrong) == 0);
 		CHECK(back.len == strlen(texts[i]));
 		CHECK(memcmp(buf_str(&back), texts[i], back.len) == 0);
 	}

@@ -7,7 +7,7 @@
 
 #include "orchestrator/schema/cells.h"
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 #define READ_VERBS (VERB_GET | VERB_LIST | VERB_WATCH)
 #define ALL_VERBS                                                                                  \

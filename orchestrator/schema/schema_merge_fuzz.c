@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "orchestrator/schema/schema.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,30 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/schema/schema.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 #include "tests/unit/test.h"
 
-static struct json_object *parse(const char *quoted)
-{
-	char text[4096];
-	struct json_object *json = NULL;
-	struct err err = { 0 };
-
-	(void)snprintf(text, sizeof(text), "%s", quoted);
-	for (char *c = text; *c; c++)
-		if (*c == '\'')
-			*c = '"';
-	if (json_parse(text, strlen(text), &json, &err) < 0)
-		fail_msg("%s: %s", err.text, text);
-	return json;
-}
+#include "orchestrator/schema/schema_test.h"
 
 static void check_equal(const struct json_object *json, const char *want)
 {
 	auto_buf struct buf got = BUF_INIT(0);
 	auto_buf struct buf text = BUF_INIT(0);
-	auto_json struct json_object *expected = parse(want);
+	auto_json struct json_object *expected = json_of(want);
 
 	CHECK(json_write_style(&got, json, JSON_SORTED) == 0);
 	CHECK(json_write_style(&text, expected, JSON_SORTED) == 0);
@@ -92,8 +78,8 @@ static const struct {
 TEST(strategic_merge_follows_the_rows)
 {
 	for (size_t i = 0; i < ARRAY_LEN(merges); i++) {
-		auto_json struct json_object *object = parse(merges[i].object);
-		auto_json struct json_object *patch = parse(merges[i].patch);
+		auto_json struct json_object *object = json_of(merges[i].object);
+		auto_json struct json_object *patch = json_of(merges[i].patch);
 		struct err err = { 0 };
 
 		CHECK(schema_strategic_merge(&core_v1_pod, object, patch, &err) == 0);
@@ -120,9 +106,9 @@ TEST(strategic_merge_refuses_bad_patches)
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		auto_json struct json_object *object =
-			parse("{'metadata':{'name':'x'},'spec':{'containers':[{'name':'a'}],"
-			      "'volumes':[{'name':'v','emptyDir':{}}]}}");
-		auto_json struct json_object *patch = parse(bad[i]);
+			json_of("{'metadata':{'name':'x'},'spec':{'containers':[{'name':'a'}],"
+				"'volumes':[{'name':'v','emptyDir':{}}]}}");
+		auto_json struct json_object *patch = json_of(bad[i]);
 		struct err err = { 0 };
 
 		CHECK_INT(schema_strategic_merge(&core_v1_pod, object, patch, &err), -EINVAL);
@@ -173,9 +159,9 @@ static const struct {
 TEST(strategic_diff_is_kubectls)
 {
 	for (size_t i = 0; i < ARRAY_LEN(diffs); i++) {
-		auto_json struct json_object *original = parse(diffs[i].original);
-		auto_json struct json_object *modified = parse(diffs[i].modified);
-		auto_json struct json_object *current = parse(diffs[i].current);
+		auto_json struct json_object *original = json_of(diffs[i].original);
+		auto_json struct json_object *modified = json_of(diffs[i].modified);
+		auto_json struct json_object *current = json_of(diffs[i].current);
 		auto_json struct json_object *patch = NULL;
 		struct err err = { 0 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "orchestrator/schema/openapi.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 #define TYPES_MAX 1024
 

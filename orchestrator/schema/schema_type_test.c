@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "orchestrator/schema/schema.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 #include "tests/unit/test.h"
 
 /* Every type that kinds reach, once. */
@@ -95,7 +95,7 @@ TEST(schema_types_are_all_reached)
 {
 	static struct walk walk;
 	char line[256];
-	FILE *file = fopen("orchestrator/schema/types.h", "re");
+	FILE *file = fopen("orchestrator/schema/schema_types.h", "re");
 	size_t declared = 0;
 
 	if (!file)

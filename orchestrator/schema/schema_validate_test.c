@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "orchestrator/schema/schema.h"
 #include "tests/unit/test.h"
+
+#include "orchestrator/schema/schema_test.h"
 
 #define LABEL                                                                                      \
 	"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', "   \
@@ -699,17 +700,11 @@ static const struct {
 
 static struct json_object *made(const struct schema_kind *kind, const char *quoted)
 {
-	struct json_object *json = NULL;
-	char text[8192];
+	struct json_object *json = json_of(quoted);
 	struct err err = { 0 };
 
-	(void)snprintf(text, sizeof(text), "%s", quoted);
-	for (char *c = text; *c; c++)
-		if (*c == '\'')
-			*c = '"';
-	if (json_parse(text, strlen(text), &json, &err) < 0 ||
-	    schema_decode(kind->type, json, NULL, &err) < 0)
-		fail_msg("%s: %s", err.text, text);
+	if (schema_decode(kind->type, json, NULL, &err) < 0)
+		fail_msg("%s: %s", err.text, quoted);
 	schema_default(kind, json);
 	if (kind->namespaced && !json_at(json, "metadata.namespace"))
 		(void)json_put_at(json, "metadata.namespace", json_new_string("default"));

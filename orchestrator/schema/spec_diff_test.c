@@ -2,21 +2,15 @@
 #include <string.h>
 
 #include "orchestrator/schema/spec_diff.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 #include "tests/unit/test.h"
 
-static struct json_object *parse(const char *text)
-{
-	struct json_object *json = NULL;
-
-	CHECK(json_parse(text, strlen(text), &json, NULL) == 0);
-	return json;
-}
+#include "orchestrator/schema/schema_test.h"
 
 static void check_diff(const char *old_text, const char *new_text, const char *want)
 {
-	auto_json struct json_object *old = parse(old_text);
-	auto_json struct json_object *new_spec = parse(new_text);
+	auto_json struct json_object *old = json_of(old_text);
+	auto_json struct json_object *new_spec = json_of(new_text);
 	auto_buf struct buf diff = BUF_INIT(0);
 
 	CHECK(spec_diff(&core_v1_pod_spec, old, new_spec, &diff) == 0);
@@ -44,9 +38,9 @@ TEST(spec_diff_is_the_one_kubernetes_shows)
 
 TEST(spec_diff_splits_what_lies_far_apart)
 {
-	auto_json struct json_object *old = parse("{\"nodeName\":\"a\"}");
+	auto_json struct json_object *old = json_of("{\"nodeName\":\"a\"}");
 	auto_json struct json_object *new_spec =
-		parse("{\"nodeName\":\"b\",\"restartPolicy\":\"Never\"}");
+		json_of("{\"nodeName\":\"b\",\"restartPolicy\":\"Never\"}");
 	auto_buf struct buf diff = BUF_INIT(0);
 	const char *at;
 	size_t hunks = 0;

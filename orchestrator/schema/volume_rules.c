@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "orchestrator/schema/rules.h"
-#include "orchestrator/schema/types.h"
+#include "orchestrator/schema/schema_types.h"
 
 /* Of the members that stand for sources, one. */
 static void check_one_source(struct schema_site *site, const struct schema_type *type,

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "orchestrator/schema/value.h"
+#include "orchestrator/schema/schema_bytes.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static int digit_of(char c)
 {
@@ -48,7 +46,7 @@ static int end_of_padding(const char *text, size_t len, size_t at, unsigned n, s
 	return 0;
 }
 
-int value_base64_decode(const char *text, size_t len, struct buf *ret, size_t *ret_wrong)
+int schema_bytes_decode(const char *text, size_t len, struct buf *ret, size_t *ret_wrong)
 {
 	uint32_t group = 0;
 	unsigned n = 0;
@@ -80,24 +78,6 @@ int value_base64_decode(const char *text, size_t len, struct buf *ret, size_t *r
 	if (n) {
 		*ret_wrong = len - n;
 		return -EINVAL;
-	}
-	return buf_error(ret);
-}
-
-int value_base64_encode(const void *data, size_t len, struct buf *ret)
-{
-	const unsigned char *in = data;
-
-	for (size_t i = 0; i < len; i += 3) {
-		size_t n = len - i < 3 ? len - i : 3;
-		uint32_t group = (uint32_t)in[i] << 16;
-		char four[4];
-
-		group |= n > 1 ? (uint32_t)in[i + 1] << 8 : 0;
-		group |= n > 2 ? in[i + 2] : 0;
-		for (unsigned k = 0; k < 4; k++)
-			four[k] = k <= n ? alphabet[group >> (18 - 6 * k) & 63] : '=';
-		(void)buf_append(ret, four, 4);
 	}
 	return buf_error(ret);
 }
