@@ -349,6 +349,15 @@ static int build_bind(struct builder *b, const struct spec_mount *m, const struc
 			       source ? source : "fd");
 	ret->flags |= S_ISDIR(st.st_mode) ? PLAN_MOUNT_DIR : 0;
 	ret->flags |= recursive ? PLAN_MOUNT_RECURSIVE : 0;
+	if (!source) { /* for kernels where only a path will do */
+		char link[PATH_FD_MAX], path[PATH_MAX];
+		ssize_t n = readlink(path_of_fd(m->source_fd, link), path, sizeof(path) - 1);
+
+		if (n > 0) {
+			path[n] = '\0';
+			ret->source = put_text(b, path);
+		}
+	}
 	fd = m->source_fd >= 0 ? copy_tree(m->source_fd, "", recursive)
 			       : copy_tree(AT_FDCWD, source, recursive);
 	if (fd == -EINVAL && m->source_fd >= 0)

@@ -37,10 +37,10 @@ struct known_pid { /* for terminals of execs */
 
 struct sandbox {
 	int sock_fd, net_fd, shm_fd;
-	int child_fd; /* pidfd of the shim if it is our child; -EBADF: another agent's */
 	pid_t pid;
 	char *run_dir, *uid;
 	bool share_pid, host_pid, gone;
+	bool is_child; /* ours to reap; otherwise init's, since another agent made it */
 	uint64_t next_number;
 	struct known_pid *pids;
 	size_t n_pids, cap_pids;
@@ -318,23 +318,20 @@ static uint64_t namespaces_of(const struct sandbox_options *o)
 	       (o->hostname ? CLONE_NEWUTS : 0);
 }
 
-static pid_t birth_clone(struct birth *b, int *ret_pid_fd)
+static pid_t birth_clone(struct birth *b)
 {
-	struct kernel_clone_args args = { .flags = namespaces_of(b->options) | CLONE_PIDFD,
-					  .pidfd = (uint64_t)(uintptr_t)ret_pid_fd };
+	struct kernel_clone_args args = { .flags = namespaces_of(b->options) };
 	pid_t pid;
 
 	if (b->shim_cgroup_fd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)b->shim_cgroup_fd;
 	}
-	*ret_pid_fd = -EBADF;
 	pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
 		birth_child(b, true);
 	if (pid > 0 || (errno != ENOSYS && errno != EINVAL && errno != E2BIG && errno != EPERM))
 		return pid < 0 ? -errno : pid;
-	*ret_pid_fd = -EBADF;
 	pid = (pid_t)syscall(SYS_clone, (unsigned long)namespaces_of(b->options), NULL, NULL, NULL,
 			     NULL);
 	if (pid == 0)
@@ -399,7 +396,7 @@ static struct sandbox *sandbox_new(const char *run_dir, const char *uid)
 
 	if (!s)
 		return NULL;
-	s->sock_fd = s->net_fd = s->shm_fd = s->child_fd = -EBADF;
+	s->sock_fd = s->net_fd = s->shm_fd = -EBADF;
 	s->run_dir = strdup(run_dir);
 	s->uid = strdup(uid);
 	if (!s->run_dir || !s->uid)
@@ -414,7 +411,6 @@ struct sandbox *sandbox_close(struct sandbox *s)
 	(void)fd_close(s->sock_fd);
 	(void)fd_close(s->net_fd);
 	(void)fd_close(s->shm_fd);
-	(void)fd_close(s->child_fd);
 	free(s->run_dir);
 	free(s->uid);
 	free(s->pids);
@@ -440,12 +436,9 @@ static int await_exec(int error_fd, struct err *err)
 
 static void reap(struct sandbox *s)
 {
-	siginfo_t info;
-
-	if (s->child_fd < 0)
-		return;
-	(void)waitid(P_PIDFD, (id_t)s->child_fd, &info, WEXITED | __WALL);
-	s->child_fd = fd_close(s->child_fd);
+	if (s->is_child)
+		(void)waitpid(s->pid, NULL, __WALL);
+	s->is_child = false;
 }
 
 static int open_shim_cgroup(int pod_fd, struct err *err)
@@ -471,9 +464,10 @@ static int give_birth(struct sandbox *s, struct birth *b, struct err *err)
 		return err_set(err, -errno, "make a pipe to the shim");
 	read_fd = ends[0];
 	write_fd = b->error_fd = ends[1];
-	s->pid = birth_clone(b, &s->child_fd);
+	s->pid = birth_clone(b);
 	if (s->pid < 0)
 		return err_set(err, s->pid, "clone the shim");
+	s->is_child = true;
 	write_fd = fd_close(write_fd);
 	r = pin(b->options, s->pid, err);
 	if (r == 0) {
@@ -487,8 +481,6 @@ static int give_birth(struct sandbox *s, struct birth *b, struct err *err)
 	r = said < 0 ? said : r;
 	if (r < 0) {
 		(void)kill(s->pid, SIGKILL);
-		if (s->child_fd < 0)
-			(void)waitpid(s->pid, NULL, __WALL);
 		reap(s);
 	}
 	return r;

@@ -4,12 +4,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -596,6 +599,86 @@ TEST(sandbox_binds_volumes)
 	CHECK(access(path, F_OK) == 0);
 	pod_close(&p);
 }
+
+#ifdef __x86_64__
+/* From here on these calls answer ENOSYS, as on a kernel that is too old for them. */
+static void age_kernel(void)
+{
+	static const uint32_t numbers[] = { 424, 428, 429, 430, 431, 432, 434, 435, 436, 437, 442 };
+	struct sock_filter code[2 + 2 * ARRAY_LEN(numbers)];
+	struct sock_fprog program = { .filter = code };
+
+	code[program.len++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		code[program.len++] =
+			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, numbers[i], 0, 1);
+		code[program.len++] =
+			(struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+	}
+	code[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) < 0)
+		_exit(77);
+}
+
+/* In a process of its own, since a kernel can't be made young again. */
+static int on_an_old_kernel(struct pod *p)
+{
+	auto_spec struct spec *spec = shell_spec("cat /data/file; ls /dev/shm; exit 6");
+	struct sandbox_event e = { 0 };
+	struct err err = { 0 };
+	char path[256];
+	int64_t r;
+
+	age_kernel();
+	(void)snprintf(path, sizeof(path), "%s/vol", p->dir);
+	(void)spec_add_mount(spec, "/data", NULL, path, "rbind,ro");
+	r = sandbox_create(&p->options, &p->sandbox, &err);
+	if (r == 0)
+		r = sandbox_start(p->sandbox,
+				  &(struct container_options){ .id = "c1",
+							       .spec = spec,
+							       .rootfs_fd = p->root_fd,
+							       .cgroup_parent_fd = p->cgroup_fd,
+							       .log_path = p->log },
+				  &err);
+	for (int i = 0; r > 0 && i < 2000 && e.type != SANDBOX_EXITED; i++) {
+		if (sandbox_next_event(p->sandbox, &e) == 0)
+			usleep(1000);
+		else if (e.type == SANDBOX_FAILED)
+			r = err_say(&err, -1, "%s", e.error);
+	}
+	if (r > 0 && sandbox_destroy(p->sandbox, &err) < 0)
+		r = -1;
+	if (r <= 0)
+		print_message("%s\n", err.text);
+	return r > 0 ? e.exit_code : 99;
+}
+
+TEST(sandbox_runs_on_old_kernels)
+{
+	char other_path[512], command[1024];
+	struct pod p;
+	int status;
+	pid_t pid;
+
+	need_root();
+	pod_open(&p, "uid-20");
+	/* Under another name, so that the program is opened anew and not as it was before. */
+	(void)snprintf(other_path, sizeof(other_path), "%s/shim", p.dir);
+	(void)snprintf(command, sizeof(command),
+		       "cp %s %s && mkdir %s/vol && echo volume >%s/vol/file", shim_path(),
+		       other_path, p.dir, p.dir);
+	run_command(command);
+	p.options.shim_path = other_path;
+	pid = fork();
+	if (pid == 0)
+		_exit(on_an_old_kernel(&p));
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 6);
+	CHECK_STR(log_text(&p), "stdout F volume\n");
+	pod_close(&p);
+}
+#endif
 
 TEST(sandbox_create_leaves_no_residue)
 {

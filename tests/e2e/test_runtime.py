@@ -2,6 +2,7 @@
 """shallop-runtime, as an engine sees it: bundles of a static busybox, one feature a test."""
 import array
 import copy
+import ctypes
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import pty
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -816,6 +818,56 @@ def test_broken_configurations_are_refused(box, text):
     (box.dir / "config.json").write_text(text)
     r = box.call("run", "-b", box.dir, "c", check=False)
     assert r.returncode == 1 and r.stderr.startswith("shallop-runtime: ")
+
+
+# ---- old kernels: calls that are not there
+
+
+CALLS = {"clone3": 435, "openat2": 437, "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431,
+         "fsmount": 432, "mount_setattr": 442, "close_range": 436, "pidfd_open": 434,
+         "pidfd_send_signal": 424}
+MOUNT_API = ("open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "mount_setattr")
+
+
+def without(*names):
+    """Make these calls answer ENOSYS from here on, as a kernel does that is too old for them."""
+    program = [(0x20, 0, 0, 0)]  # load the number
+    for name in names:
+        program += [(0x15, 0, 1, CALLS[name]), (0x06, 0, 0, 0x00050000 | 38)]
+    program.append((0x06, 0, 0, 0x7fff0000))
+    code = b"".join(struct.pack("HBBI", *i) for i in program)
+
+    def install():
+        libc = ctypes.CDLL(None, use_errno=True)
+        buf = ctypes.create_string_buffer(code)
+        prog = struct.pack("HxxxxxxP", len(program), ctypes.addressof(buf))
+        if libc.prctl(22, 2, prog, 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+            os._exit(99)
+    return install
+
+
+@pytest.mark.parametrize("names", [("clone3",), ("openat2",), ("close_range",), ("mount_setattr",), MOUNT_API,
+                                   ("pidfd_open", "pidfd_send_signal"), tuple(CALLS)],
+                         ids=lambda names: "all" if len(names) > 6 else names[0])
+def test_old_kernels(box, names):
+    (box.dir / "vol").mkdir()
+    (box.dir / "file").write_text("a file\n")
+    (box.rootfs / "link").symlink_to("/tmp")
+    box.config["root"]["readonly"] = True
+    box.config["mounts"] += [
+        {"destination": "/ro", "source": str(box.dir / "vol"), "options": ["rbind", "ro"]},
+        {"destination": "/link/rw", "source": str(box.dir / "vol"), "options": ["rbind", "nosuid"]},
+        {"destination": "/etc/one", "source": str(box.dir / "file"), "options": ["bind"]}]
+    out = box.run("exec 2>&1; cat /etc/one; touch /x /ro/x; (echo 1 >/proc/sys/kernel/panic); touch /tmp/rw/y;"
+                  "cat /proc/keys | wc -c; echo $$; ls /proc/self/fd | wc -l; grep NoNewPrivs /proc/self/status;"
+                  "ls -d /home /root", check=False, preexec_fn=without(*names)).stdout
+    assert out == ("a file\ntouch: /x: Read-only file system\ntouch: /ro/x: Read-only file system\n"
+                   "sh: can't create /proc/sys/kernel/panic: Read-only file system\n0\n1\n4\n"
+                   "NoNewPrivs:\t1\nls: /home: No such file or directory\nls: /root: No such file or directory\n")
+    assert (box.dir / "vol/y").exists()
+    box.start(preexec_fn=without(*names))
+    assert box.call("exec", "c", "ps", preexec_fn=without(*names)).stdout.count("sleep 100") == 1
+    box.call("delete", "-f", "c", preexec_fn=without(*names))
 
 
 def test_a_hundred_containers_leave_nothing(box):
