@@ -3,11 +3,11 @@
 
 /* One a file: sched.c, ctl_*.c. */
 extern const struct controller ctl_nsdefaults, ctl_namespace, ctl_node, ctl_evict, ctl_podgc,
-	ctl_gc, sched_controller;
+	ctl_gc, ctl_kubernetes, ctl_tokens, sched_controller;
 
 /* In the order in which they step. */
 const struct controller *const controllers[] = {
-	&ctl_nsdefaults, &ctl_namespace, &ctl_node,	    &ctl_evict,
-	&ctl_podgc,	 &ctl_gc,	 &sched_controller, NULL, /* ends the list */
+	&ctl_nsdefaults, &ctl_namespace,  &ctl_node,   &ctl_evict,	  &ctl_podgc,
+	&ctl_gc,	 &ctl_kubernetes, &ctl_tokens, &sched_controller, NULL, /* ends the list */
 };
 const size_t controllers_count = ARRAY_LEN(controllers) - 1;
