@@ -18,12 +18,16 @@ struct dialled {
 	int fd; /* while connecting inside a pod */
 	bool tried_v6, channel_ended;
 	unsigned port;
+	struct buf early; /* came before there was a connection: a window's worth at most */
 };
 
 static void dialled_free(struct loop *loop, void *data)
 {
+	struct dialled *d = data;
+
 	(void)loop;
-	free(data);
+	buf_done(&d->early);
+	free(d);
 }
 
 /* Both sides are done with it. */
@@ -111,11 +115,16 @@ static void on_channel_data(struct wire_channel *channel, enum wire_sub sub, con
 {
 	struct dialled *d = data;
 
+	struct err err = { 0 };
+
 	(void)sub;
-	if (d->bridge.stream)
+	(void)channel;
+	if (d->bridge.stream) {
 		bridge_push(&d->bridge, bytes, len);
-	else
-		wire_consumed(channel, len);
+	} else if (buf_append(&d->early, bytes, len) < 0) {
+		(void)err_set(&err, -ENOMEM, "dial");
+		close_with(d, &err);
+	}
 }
 
 static void on_channel_writable(struct wire_channel *channel, void *data)
@@ -175,6 +184,7 @@ static struct dialled *dialled_new(struct agent *agent, struct nodepod *pod,
 	d->base.channel = d->bridge.channel = channel;
 	d->bridge.out = WIRE_STDIN; /* sub-stream 0, both ways */
 	d->fd = -EBADF;
+	d->early = BUF_INIT(WIRE_WINDOW);
 	return d;
 }
 
@@ -212,6 +222,12 @@ static void on_connected(struct loop *loop, int fd, unsigned events, void *data)
 		return;
 	}
 	stream_set_events(d->bridge.stream, &stream_callbacks, d);
+	/* Whoever opens a stream may send at once, and may have ended by now. */
+	if (d->early.len)
+		bridge_push(&d->bridge, d->early.data, d->early.len);
+	buf_done(&d->early);
+	if (d->channel_ended)
+		stream_shutdown(d->bridge.stream);
 }
 
 static int connect_inside(struct dialled *d, struct err *err)
