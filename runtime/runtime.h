@@ -9,7 +9,7 @@
  * shim per pod enacts: one exec per pod, none per container.
  *
  * A sandbox is a pod's place: a shim process that lives in the pod's net, ipc and uts namespaces
- * (pinned under R/ns/UID), is parent and subreaper of its containers, writes their logs in CRI
+ * (named by links in R/ns/UID: nsenter --net=R/ns/UID/net), is parent and subreaper of its containers, writes their logs in CRI
  * format, keeps their exit codes and outlives the agent. Its socket R/shim/UID.sock (0600, peer
  * checked, versioned) lets a new agent adopt it.
  *
@@ -66,7 +66,7 @@
 struct sandbox;
 
 struct sandbox_options {
-	const char *run_dir;   /* R: sockets and pinned namespaces live below */
+	const char *run_dir;   /* R: sockets and the pods' own places live below */
 	const char *shim_path; /* bin/shallop-shim */
 	const char *uid;       /* the pod's */
 	const char *hostname;  /* NULL: the host's (no uts namespace) */
@@ -84,14 +84,14 @@ struct sandbox_options {
 
 /* Make namespaces and shim. Blocks for about a millisecond. Nothing is left behind on failure. */
 int sandbox_create(const struct sandbox_options *options, struct sandbox **ret, struct err *err);
-/* Connect to a living shim. -ENOENT, -ECONNREFUSED: it is gone (its pins and socket are still there
+/* Connect to a living shim. -ENOENT, -ECONNREFUSED: it is gone (its place and socket are still there
  * until sandbox_forget()). -EPROTONOSUPPORT: a shim of an unknown version. */
 int sandbox_adopt(const char *run_dir, const char *uid, struct sandbox **ret, struct err *err);
 /* Drop the handle; the shim lives on. */
 struct sandbox *sandbox_close(struct sandbox *sandbox);
 OWN_DEFINE(sandbox, struct sandbox *, sandbox_close)
 #define auto_sandbox OWN(sandbox)
-/* Kill whatever runs, end the shim, unpin, remove the socket. Blocks until the processes are gone
+/* Kill whatever runs, end the shim, remove its place and socket. Blocks until the processes are gone
  * (milliseconds: cgroup.kill, or pid namespace death). */
 int sandbox_destroy(struct sandbox *sandbox, struct err *err);
 /* `down --purge`: let go of R/ns itself. */

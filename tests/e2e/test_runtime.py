@@ -417,8 +417,10 @@ def test_console_socket(box):
     box.start("tty; stty size; ls -l /dev/console | head -c 1; echo; read x; echo got $x",
               options=["--console-socket", path])
     t.join(10)
-    os.write(got[0], b"word\n")
     text = b""
+    while not text.endswith(b"c\n"):
+        text += os.read(got[0], 1000)
+    os.write(got[0], b"word\n")
     while b"got word" not in text:
         text += os.read(got[0], 1000)
     assert b"/dev/pts/0\n31 77\nc\n" in text  # no \r: ONLCR is off
