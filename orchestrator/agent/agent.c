@@ -23,6 +23,7 @@
 #include "orchestrator/agent/usage.h"
 
 #define TICK_MS	     5000
+#define PATIENCE_MS  2000
 #define DRIFT_MAX_NS (2 * NS_PER_S)
 
 /* ---- what everybody asks ---- */
@@ -305,6 +306,22 @@ static void on_signal(struct loop *loop, int signo, void *data)
 	loop_stop(loop);
 }
 
+/* With a server: when the session is in step. Without one: after a moment, pods run all the same. */
+void agent_say_ready(struct agent *agent)
+{
+	if (agent->ready_said)
+		return;
+	agent->ready_said = true;
+	loop_timer_clear(agent->patience);
+	(void)notify_send("READY=1");
+}
+
+static void on_patience(struct loop *loop, void *data)
+{
+	(void)loop;
+	agent_say_ready(data);
+}
+
 /* ---- birth ---- */
 
 static int make_dirs(const struct agent *agent, struct err *err)
@@ -364,6 +381,8 @@ static int open_loop(struct agent *agent, struct err *err)
 		r = loop_signal(agent->loop, SIGINT, on_signal, agent);
 	if (r == 0)
 		r = loop_timer_new(agent->loop, on_tick, agent, &agent->tick);
+	if (r == 0)
+		r = loop_timer_new(agent->loop, on_patience, agent, &agent->patience);
 	if (r < 0)
 		return err_set(err, r, "event loop");
 	loop_on_round(agent->loop, on_round, agent);
@@ -444,6 +463,7 @@ static void agent_done(struct agent *agent)
 	helper_stop(agent->syncer);
 	helper_stop(agent->janitor);
 	loop_timer_free(agent->tick);
+	(void)loop_timer_free(agent->patience);
 	loop_free(agent->loop);
 	free(agent->resolv_conf);
 }
@@ -461,7 +481,7 @@ int agent_run(const struct agent_options *options, struct err *err)
 	if (r == 0)
 		r = begin(&agent, err);
 	if (r == 0) {
-		(void)notify_send("READY=1");
+		loop_timer_set_ms(agent.patience, PATIENCE_MS);
 		r = loop_run(agent.loop, err);
 	}
 	agent_done(&agent);

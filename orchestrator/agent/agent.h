@@ -39,6 +39,6 @@ struct agent_options {
 
 /*
  * Run until SIGTERM or SIGINT: 0 then, else what stopped it. Pods are left running. READY=1 goes to
- * NOTIFY_SOCKET when desired state has been read and pods of an earlier agent are being adopted.
+ * NOTIFY_SOCKET when a session with a server is in step, or after two seconds without one.
  */
 int agent_run(const struct agent_options *options, struct err *err);

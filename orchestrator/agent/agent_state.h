@@ -36,8 +36,10 @@ struct agent {
 	struct map pods; /* struct nodepod by uid */
 	struct uplink *uplink;
 	struct control *control;
-	struct loop_timer *tick; /* housekeeping every few seconds */
-	bool sync_wanted;	 /* something that has to be acknowledged lies in the log */
+	struct loop_timer *tick;     /* housekeeping every few seconds */
+	struct loop_timer *patience; /* then we are ready without a server */
+	bool ready_said;
+	bool sync_wanted; /* something that has to be acknowledged lies in the log */
 	bool sync_running;
 	int64_t wall_offset_ns; /* wall clock minus monotonic, steady against jumps */
 	char *resolv_conf;	/* the node's own, read at start */
@@ -64,3 +66,6 @@ void agent_input_changed(struct agent *agent, const char *kind, const char *name
 void agent_node_changed(struct agent *agent);
 /* A pod has ended and is forgotten: the next one of its name may begin. */
 void agent_pod_gone(struct agent *agent, struct nodepod *pod);
+
+/* Tell who waits for it (NOTIFY_SOCKET) that this node is in service; once. */
+void agent_say_ready(struct agent *agent);

@@ -21,7 +21,7 @@
 #define EVENTS_MAX     1000
 #define BATCH_BYTES    ((size_t)1 << 20) /* of one pod_status message; the wire takes 4 MiB */
 #define PEM_MAX	       ((size_t)256 << 10)
-#define DIAL_FIRST_MS  100
+#define DIAL_FIRST_MS  10
 #define DIAL_MAX_MS    10000
 #define SEND_STATUS_NS (300 * NS_PER_S) /* at least so often */
 
@@ -354,6 +354,7 @@ static int on_synced(struct uplink *u, const struct json_object *message)
 	if (r < 0)
 		return r;
 	u->synced = true;
+	agent_say_ready(u->agent);
 	map_for_each (node, next, &u->agent->pods) {
 		struct nodepod *pod = map_entry(node, struct nodepod, node);
 

@@ -131,8 +131,12 @@ def test_down_and_up_start_the_same_pods(new_cluster):
     assert cluster.down().returncode == 0
     assert not any((cluster.run / "shim").glob("*.sock"))
     cluster.up()
-    p = cluster.pod_ready("a", timeout=60)
-    assert p["metadata"]["uid"] == uid and p["status"]["containerStatuses"][0]["restartCount"] >= 1
+
+    def again():
+        p = cluster.pod("a")
+        c = p["status"]["containerStatuses"][0]
+        return c["ready"] and c["restartCount"] >= 1 and p
+    assert cluster.wait("the pod to run again", again, 60)["metadata"]["uid"] == uid
 
 
 def test_agent_runs_pods_with_no_server(new_cluster):
