@@ -32,6 +32,8 @@
 #define BATCHES_A_ROUND 8
 #define PKI_LOOK_NS	(3600 * NS_PER_S)
 #define CLOSE_ROUNDS	50
+#define IDLE_NS		(10 * NS_PER_S)
+#define IDLE_COMMITS	20 /* in that time: leases and heartbeats */
 
 struct server {
 	const struct server_options *options;
@@ -44,12 +46,42 @@ struct server {
 	struct pki pki;
 	struct tls_context *api_tls, *node_tls;
 	struct metrics metrics;
-	struct loop_timer *step_timer, *pki_timer;
+	struct loop_timer *step_timer, *pki_timer, *idle_timer;
+	uint64_t commits_seen; /* when idle_timer was set */
 	char issuer[320];
 	bool storing;  /* a batch is at the store */
 	bool step_due; /* the core has something to look at */
 	bool stopping;
 };
+
+/* ---- memory: what work has left in the heap goes back to the kernel when it is over ---- */
+
+static uint64_t commits_of(const struct server *s)
+{
+	struct core_stats stats;
+
+	core_stats(s->core, &stats);
+	return stats.commits;
+}
+
+static void arm_idle(struct server *s)
+{
+	if (loop_timer_armed(s->idle_timer))
+		return;
+	s->commits_seen = commits_of(s);
+	loop_timer_set_ns(s->idle_timer, IDLE_NS);
+}
+
+static void on_idle_timer(struct loop *loop, void *data)
+{
+	struct server *s = data;
+
+	(void)loop;
+	if (commits_of(s) > s->commits_seen + IDLE_COMMITS)
+		arm_idle(s); /* busy: trimming would cost a pause and bring nothing */
+	else
+		(void)malloc_trim(0);
+}
 
 /* ---- batches ---- */
 
@@ -65,6 +97,7 @@ static void on_stored(const struct err *err, void *data)
 	} else {
 		core_commit(s->core, loop_now_ns(s->loop));
 	}
+	arm_idle(s);
 }
 
 static void step(struct server *s)
@@ -311,6 +344,8 @@ static int start(struct server *s, struct err *err)
 	if (r == 0)
 		r = loop_timer_new(s->loop, on_pki_timer, s, &s->pki_timer);
 	if (r == 0)
+		r = loop_timer_new(s->loop, on_idle_timer, s, &s->idle_timer);
+	if (r == 0)
 		r = loop_signal(s->loop, SIGTERM, on_signal, s);
 	if (r == 0)
 		r = loop_signal(s->loop, SIGINT, on_signal, s);
@@ -345,6 +380,7 @@ static void stop(struct server *s)
 	s->core = core_free(s->core);
 	s->step_timer = loop_timer_free(s->step_timer);
 	s->pki_timer = loop_timer_free(s->pki_timer);
+	s->idle_timer = loop_timer_free(s->idle_timer);
 	s->api_tls = tls_context_free(s->api_tls);
 	s->node_tls = tls_context_free(s->node_tls);
 	pki_done(&s->pki);
