@@ -63,7 +63,7 @@ int netns_pod_attach(struct netns_node *node, const char *uid, int netns_fd,
 /*
  * For a pod that another process of ours connected, and its namespace lives on: find it, complete
  * what that process may have been killed in, keep its host ports. Knows pods whose record was lost by
- * their link. -ENOENT: neither record nor link (host network, or never connected); nothing is made.
+ * their link (not their host ports: those come back with netns_pod_attach()). -ENOENT: neither record nor link (host network, or never connected); nothing is made.
  */
 int netns_pod_adopt(struct netns_node *node, const char *uid, int netns_fd, struct netns_pod *ret,
 		    struct err *err);

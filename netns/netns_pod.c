@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "netns/conntrack.h"
 #include "netns/netns_node.h"
 
 enum { LOOPBACK_INDEX = 1 };
@@ -321,6 +322,14 @@ static bool same_ports(const struct ipam_record *record, const struct netns_port
 	return true;
 }
 
+/* Of those that change hands; nothing depends on it but clients that never stop sending. */
+static void forget_flows(const struct netns_port *ports, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ports[i].protocol == IPPROTO_UDP)
+			(void)conntrack_forget_udp(ports[i].host_ip, ports[i].host_port);
+}
+
 /* Give @record these ports; the maps follow. On failure it has none. */
 static int take_ports(struct netns_node *node, struct ipam_record *record,
 		      const struct netns_port *ports, size_t n, struct err *err)
@@ -338,6 +347,8 @@ static int take_ports(struct netns_node *node, struct ipam_record *record,
 						   r < 0 ? NULL : err);
 
 		r = r < 0 ? r : changed;
+		forget_flows(old, n_old);
+		forget_flows(record->ports, record->n_ports);
 	}
 	if (r < 0) {
 		free(take_ptr(&record->ports));

@@ -418,6 +418,37 @@ TEST(netns_host_ports_from_everywhere_and_hairpin)
 	in_world(host_ports);
 }
 
+/* A client that sends all the time, from one port: it must meet each owner of the port in turn. */
+static void udp_changes_hands(void)
+{
+	struct netns_node *node = open_node();
+	int spaces[] = { new_namespace(), new_namespace() };
+	struct netns_port port = { .host_port = 5353, .pod_port = 53, .protocol = IPPROTO_UDP };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(53) };
+	struct sockaddr_in goal = { .sin_family = AF_INET,
+				    .sin_port = htons(5353),
+				    .sin_addr = ip_of("198.51.100.1") };
+	int client = socket_in(world.outside_ns, SOCK_DGRAM);
+	struct netns_pod pod;
+	char c;
+
+	WANT(sendto(client, "x", 1, 0, (struct sockaddr *)&goal, sizeof(goal)) == 1);
+	for (int i = 0; i < 2; i++) {
+		int server = socket_in(spaces[i], SOCK_DGRAM);
+
+		WANT(bind(server, (struct sockaddr *)&at, sizeof(at)) == 0);
+		attach(node, i ? "b" : "a", spaces[i], &port, 1, &pod);
+		WANT(sendto(client, "x", 1, 0, (struct sockaddr *)&goal, sizeof(goal)) == 1);
+		WANT(recv(server, &c, 1, 0) == 1);
+		WANT(netns_pod_detach(node, i ? "b" : "a", NULL) == 0);
+	}
+	(void)netns_node_close(node);
+}
+TEST(netns_udp_flows_follow_a_port_that_changes_hands)
+{
+	in_world(udp_changes_hands);
+}
+
 /* route_localnet lets 127.0.0.1:PORT be translated; it must not open the node's loopback to pods. */
 static void loopback_is_guarded(void)
 {
