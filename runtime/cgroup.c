@@ -380,6 +380,16 @@ static bool is_populated(int fd)
 	return at && at[10] == '1';
 }
 
+bool cgroup_in_use(const struct cgroup_host *host, const char *path)
+{
+	char full[PATH_MAX];
+	auto_close int fd = -EBADF;
+
+	(void)snprintf(full, sizeof(full), "%s/%s", host->mount, path);
+	fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && is_populated(fd);
+}
+
 static void kill_listed(int fd, unsigned depth)
 {
 	auto_buf struct buf text = BUF_INIT(1 << 20);

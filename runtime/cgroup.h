@@ -14,6 +14,9 @@ int cgroup_apply(int dir_fd, const struct spec_resources *resources, bool strict
 /* Allow and deny devices by an eBPF program on @dir_fd. No rules: nothing is changed. */
 int cgroup_set_devices(int dir_fd, const struct spec_device_rule *rules, size_t n, struct err *err);
 
+/* Does @path exist, with processes somewhere in it? */
+bool cgroup_in_use(const struct cgroup_host *host, const char *path);
+
 /* Kill every process below @dir_fd and wait until it is empty, at most @timeout_ms. */
 int cgroup_kill_all(int dir_fd, int timeout_ms);
 int cgroup_freeze(int dir_fd, bool frozen, struct err *err);

@@ -390,6 +390,28 @@ static int step_limits(struct child *c)
 	return identity_limits(c->process, &c->err);
 }
 
+static void leave_for_signal(int signo)
+{
+	_exit(128 + signo);
+}
+
+/* The first process of a pid namespace ignores what it does not handle; a container that waits for
+ * its start shall still be killable by more than SIGKILL. execve takes the handlers away again. */
+static void obey_signals(bool on)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	struct sigaction action = { .sa_handler = on ? leave_for_signal : SIG_DFL };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		(void)sigaction(signals[i], &action, NULL);
+		(void)sigaddset(&set, signals[i]);
+	}
+	if (on)
+		(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 /* `start` connects; the connection then carries what execve has to say, and closes with it. */
 static int step_pause_start(struct child *c)
 {
@@ -397,10 +419,14 @@ static int step_pause_start(struct child *c)
 
 	if (!(c->enact->pauses & ENACT_PAUSE_START))
 		return 0;
+	obey_signals(true);
 	r = say(c->status_fd, 'r', -EBADF);
 	if (r < 0)
 		return err_set(&c->err, r, "report readiness");
-	fd = accept4(c->enact->start_fd, NULL, NULL, SOCK_CLOEXEC);
+	do
+		fd = accept4(c->enact->start_fd, NULL, NULL, SOCK_CLOEXEC);
+	while (fd < 0 && errno == EINTR);
+	obey_signals(false);
 	if (fd < 0)
 		return err_set(&c->err, -errno, "wait for start");
 	(void)fd_close(c->status_fd);

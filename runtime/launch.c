@@ -126,12 +126,15 @@ static int make_cgroup(struct record *r, bool disabled, int *ret_fd, struct err 
 			       "cgroupsPath \"%s\" is a systemd one, and this "
 			       "runtime does cgroupfs only",
 			       path);
-	fd = cgroup_open(&host, path, NULL, NULL, err);
-	if (fd < 0)
-		return fd;
+	if (cgroup_in_use(&host, path))
+		return err_say(err, -EBUSY, "cgroup %s has processes in it already", path);
+	/* Known before it is there: from here on, failing also removes it. */
 	r->cgroup = strdup(path);
 	if (!r->cgroup)
 		return err_set(err, -ENOMEM, "cgroup %s", path);
+	fd = cgroup_open(&host, path, NULL, NULL, err);
+	if (fd < 0)
+		return fd;
 	code = cgroup_apply(fd, &r->spec->resources, true, NULL, err);
 	if (code == 0)
 		code = cgroup_set_devices(fd, r->spec->resources.devices,

@@ -28,10 +28,20 @@ static struct {
 	unsigned left; /* calls until one fails; 0: not armed */
 	bool hit;
 	const char *name;
+	pid_t pid;	/* who armed */
+	bool in_clones; /* others fail, not that one */
 } fault;
+
+void fault_arm_clones(unsigned nth)
+{
+	fault_arm(nth);
+	fault.in_clones = true;
+}
 
 void fault_arm(unsigned nth)
 {
+	fault.pid = getpid();
+	fault.in_clones = false;
 	fault.left = nth;
 	fault.hit = false;
 	fault.name = "none";
@@ -50,7 +60,9 @@ const char *fault_name(void)
 
 static bool strikes(const char *name, int code)
 {
-	if (fault.left == 0 || --fault.left > 0)
+	/* One process at a time: a clone has a counter of its own, and two failures at once would
+	 * prove nothing. */
+	if (fault.left == 0 || (getpid() != fault.pid) != fault.in_clones || --fault.left > 0)
 		return false;
 	fault.hit = true;
 	fault.name = name;

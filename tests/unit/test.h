@@ -48,8 +48,10 @@ void test_register(struct test_case *c);
 
 /* ---- fault injection: the nth libc call from here on fails (tests/unit/fault.c) ---- */
 
-/* Calls of the product's own objects only, by the linker's --wrap; libraries are not touched. */
+/* Calls of the product's own objects only, by the linker's --wrap; libraries are not touched. In this
+ * process only, or only in those it clones; fault_disarm() knows nothing of the latter. */
 void fault_arm(unsigned nth);
+void fault_arm_clones(unsigned nth);
 bool fault_disarm(void);      /* true: a call did fail since fault_arm() */
 const char *fault_name(void); /* which function it was */
 
