@@ -6,8 +6,9 @@
 #include <strings.h>
 
 #include "base/yaml.h"
+#include "orchestrator/core/protobuf.h"
 
-enum format { FORMAT_JSON, FORMAT_YAML };
+enum format { FORMAT_JSON, FORMAT_YAML, FORMAT_PROTOBUF };
 
 static const struct media {
 	const char *type;
@@ -16,6 +17,7 @@ static const struct media {
 } medias[] = {
 	{ "application/json", FORMAT_JSON, -1 },
 	{ "application/yaml", FORMAT_YAML, -1 },
+	{ "application/vnd.kubernetes.protobuf", FORMAT_PROTOBUF, -1 },
 	{ "application/json-patch+json", FORMAT_JSON, PATCH_JSON },
 	{ "application/merge-patch+json", FORMAT_JSON, PATCH_MERGE },
 	{ "application/strategic-merge-patch+json", FORMAT_JSON, PATCH_STRATEGIC },
@@ -65,6 +67,17 @@ static int parse_yaml(const struct core_request *from, struct json_object **ret,
 	return 0;
 }
 
+static int parse_text(struct request *request, const struct core_request *from, bool yaml,
+		      bool duplicates, struct err *err)
+{
+	/* JSON that is sent as YAML needs no detour */
+	int r = json_parse(from->body, from->body_len, &request->body, err);
+
+	if (r == 0 && duplicates)
+		r = schema_duplicates(from->body, from->body_len, &request->duplicates);
+	return r == -EINVAL && yaml ? parse_yaml(from, &request->body, err) : r;
+}
+
 static bool optional(const struct request *request)
 {
 	return request->verb == REQUEST_DELETE || request->verb == REQUEST_DELETECOLLECTION;
@@ -93,13 +106,13 @@ bool body_read(struct request *request, const struct core_request *from)
 	}
 	if (media->patch >= 0)
 		request->patch = (enum patch_type)media->patch;
-	/* JSON that is sent as YAML needs no detour */
-	r = json_parse(from->body, from->body_len, &request->body, &err);
-	if (r == 0 && media->patch < 0 && !optional(request) &&
-	    !(validation && strcmp(validation, "Ignore") == 0))
-		r = schema_duplicates(from->body, from->body_len, &request->duplicates);
-	if (r == -EINVAL && media->format == FORMAT_YAML)
-		r = parse_yaml(from, &request->body, &err);
+	if (media->format == FORMAT_PROTOBUF)
+		r = protobuf_decode(from->body, from->body_len, &request->body, &err);
+	else
+		r = parse_text(request, from, media->format == FORMAT_YAML,
+			       media->patch < 0 && !optional(request) &&
+				       !(validation && strcmp(validation, "Ignore") == 0),
+			       &err);
 	if (r == 0)
 		return true;
 	if (r == -EINVAL || r == -E2BIG)
