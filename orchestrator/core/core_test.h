@@ -51,7 +51,8 @@ static inline void own_reply_done(struct reply *reply)
 {
 	reply_done(reply);
 }
-#define auto_reply OWN(reply)
+/* Often it is only made, to be freed. */
+#define auto_reply __attribute__((cleanup(own_reply_done), unused))
 /* Send, without letting a batch become durable: *ret is filled when the answer comes. */
 void bench_send(struct bench *bench, const struct ask *ask, struct reply *ret);
 /* Send and settle. */

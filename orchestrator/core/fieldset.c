@@ -143,22 +143,25 @@ static bool read_key(struct reader *reader, const char **ret, size_t *ret_len)
 	return true;
 }
 
-/* Put @node among its siblings; they come in order, as a rule. */
-static void insert_sorted(struct fieldset **head, struct fieldset **last, struct fieldset *node)
+/* Put @node among its siblings; they come in order, as a rule. false: the key is there already. */
+static bool insert_sorted(struct fieldset **head, struct fieldset **last, struct fieldset *node)
 {
 	struct fieldset **at = head;
 
 	if (*last && order(*last, node) < 0) {
 		(*last)->next = node;
 		*last = node;
-		return;
+		return true;
 	}
 	while (*at && order(*at, node) < 0)
 		at = &(*at)->next;
+	if (*at && order(*at, node) == 0)
+		return false;
 	node->next = *at;
 	*at = node;
 	if (!node->next)
 		*last = node;
+	return true;
 }
 
 /* "{…}": the children of a node; *ret_dot: it says "." of itself. */
@@ -188,7 +191,8 @@ static int read_level(struct reader *reader, struct fieldset **ret, bool *ret_do
 			continue;
 		}
 		node->member = dot || !node->child;
-		insert_sorted(&head, &last, node);
+		if (!insert_sorted(&head, &last, node))
+			return -EINVAL;
 	}
 	reader->depth--;
 	*ret = head;

@@ -309,20 +309,21 @@ static bool is_valid(const struct json_object *entries)
 	return json_len(entries) > 0;
 }
 
-int managed_take(struct json_object *json, struct buf *ret_text)
+int managed_take(struct json_object *json, bool sorted, struct buf *ret_text)
 {
 	struct json_object *metadata = json_get(json, "metadata");
 	const struct json_object *entries = json_get(metadata, "managedFields");
 	int r = 0;
 
 	if (is_valid(entries))
-		r = json_write_style(ret_text, entries, JSON_HTML_SAFE);
+		r = json_write_style(ret_text, entries,
+				     JSON_HTML_SAFE | (sorted ? JSON_SORTED : 0));
 	if (r == 0)
 		json_del(metadata, "managedFields");
 	return r;
 }
 
-/* The entries that the request starts from: its own if it brings sound ones, else the object's. */
+/* The entries that the request starts from: its own if it brings sound ones (1), else the object's (0). */
 static int entries_before(const struct object *old, struct json_object *json, struct buf *text)
 {
 	bool reset = old && is_reset(json_at(json, "metadata.managedFields"));
@@ -330,9 +331,9 @@ static int entries_before(const struct object *old, struct json_object *json, st
 	size_t len;
 	int r;
 
-	r = managed_take(json, text);
+	r = managed_take(json, true, text);
 	if (r < 0 || text->len || reset || !old)
-		return r;
+		return r < 0 ? r : text->len > 0;
 	stored = object_managed(old, &len);
 	return len ? buf_append(text, stored, len) : 0;
 }
@@ -392,8 +393,9 @@ static bool is_tracked(const struct request *request)
 				       strcmp(request->kind->resource, "events") == 0));
 }
 
+/* @foreign: @before is a client's, so that it is put into our form in any case. */
 static int track(struct request *request, const struct json_object *old_json,
-		 const struct json_object *json, const struct buf *before)
+		 const struct json_object *json, const struct buf *before, bool foreign)
 {
 	struct arena *arena = &request->core->arena;
 	struct managed_entry *entries;
@@ -406,10 +408,10 @@ static int track(struct request *request, const struct json_object *old_json,
 		r = strip(request, &change.removed);
 	if (r < 0)
 		return r;
-	if (!change.changed && !change.removed)
+	if (!change.changed && !change.removed && !foreign)
 		return before->len ? buf_append(&request->managed, before->data, before->len) : 0;
 	r = managed_read(arena, buf_str(before), before->len, &entries);
-	if (r == 0)
+	if (r == 0 && (change.changed || change.removed))
 		r = note_change(request, &entries, &change);
 	return r < 0 ? r : managed_write(arena, &request->managed, entries);
 }
@@ -421,10 +423,10 @@ int managed_track(struct request *request, const struct object *old,
 	int r;
 
 	if (request->applied)
-		return managed_take(json, &before);
+		return managed_take(json, true, &before);
 	r = entries_before(old, json, &before);
-	if (r == 0 && is_tracked(request))
-		r = track(request, old_json, json, &before);
+	if (r >= 0 && (r > 0 || is_tracked(request)))
+		r = track(request, old_json, json, &before, r > 0);
 	else if (r == 0 && before.len)
 		r = buf_append(&request->managed, before.data, before.len);
 	arena_clear(&request->core->arena);

@@ -40,8 +40,9 @@ int managed_set_fields(struct arena *arena, struct managed_entry *entry, struct 
 /* Without what the server owns: kind, name, uid and the like. */
 int managed_strip(struct arena *arena, struct fieldset **set);
 
-/* Move managedFields out of @json into @ret_text (which stays empty if there are none). */
-int managed_take(struct json_object *json, struct buf *ret_text);
+/* Move managedFields out of @json into @ret_text (which stays empty if there are none that are sound).
+ * @sorted: they come from a client, and sets must be in order to be read quickly. */
+int managed_take(struct json_object *json, bool sorted, struct buf *ret_text);
 /* Make request->managed from what the request changes: from @old (NULL: created) to @json. */
 int managed_track(struct request *request, const struct object *old,
 		  const struct json_object *old_json, struct json_object *json);

@@ -55,8 +55,8 @@ struct object *object_of_node(const struct map_node *node)
 
 /* Texts go to @pool as they come; their offsets are noted in a head on the builder's stack. */
 struct builder {
-	struct object head;
 	struct buf pool;
+	struct object head;
 };
 
 static uint32_t pool_text(struct builder *b, const char *text)

@@ -267,7 +267,7 @@ int core_load(struct core *core, const char *key, uint64_t revision, const void 
 	r = json_parse(json, len, &parsed, err);
 	if (r < 0)
 		return err_prefix(err, r, "stored object %s", key);
-	r = managed_take(parsed, &managed);
+	r = managed_take(parsed, false, &managed);
 	if (r == 0)
 		r = object_new(resource->kind, revision, parsed, &managed, &object);
 	if (r == 0 && strcmp(object_key(object), key) != 0)

@@ -405,6 +405,7 @@ TEST(initial_events_end_with_a_bookmark)
 	bench_pass(bench, 60);
 	auto_free char *last = bench_raw_frames(bench, watch.watch);
 
+	CHECK(strncmp(last, "{\"type\":\"BOOKMARK\"", 18) == 0); /* the end is marked, too */
 	CHECK(core_watch_ended(watch.watch));
 }
 
