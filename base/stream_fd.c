@@ -463,12 +463,31 @@ static void name_peer(struct stream *stream, const struct sockaddr *addr)
 	}
 }
 
+/* No waiting for more to send, and a peer that has lost its power is noticed within a minute and a
+ * half even if nobody ever sends: a watch, an exec that waits. */
+static void set_tcp_options(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} rows[] = {
+		{ IPPROTO_TCP, TCP_NODELAY, 1 },   { SOL_SOCKET, SO_KEEPALIVE, 1 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 30 }, { IPPROTO_TCP, TCP_KEEPINTVL, 15 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 4 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (setsockopt(fd, rows[i].level, rows[i].name, &rows[i].value,
+			       sizeof(rows[i].value)) < 0)
+			return; /* not TCP */
+	}
+}
+
 /* @fd and @tls are the new stream's, or gone. */
 static int fd_stream_new(struct loop *loop, int fd, struct tls *tls, struct fd_stream **ret)
 {
 	struct fd_stream *f = calloc(1, sizeof(*f));
 	int flags = fcntl(fd, F_GETFL);
-	int on = 1, type, r;
+	int type, r;
 	socklen_t len = sizeof(type);
 
 	if (!f || flags < 0 || !loop_scratch(loop, SCRATCH_SIZE)) {
@@ -490,7 +509,7 @@ static int fd_stream_new(struct loop *loop, int fd, struct tls *tls, struct fd_s
 		return r;
 	}
 	if (f->is_socket)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		set_tcp_options(fd);
 	if (tls)
 		tls_set_output(tls, &f->cipher_out);
 	*ret = f;

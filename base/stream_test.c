@@ -578,3 +578,56 @@ TEST(stream_of_a_pipes_writing_end_stays_open)
 	(void)stream_free(stream);
 	(void)fd_close(fds[0]);
 }
+
+TEST(listeners_and_contexts_leave_nothing_behind_when_making_fails)
+{
+	struct tls_context *made = test_server_context(false); /* the keys are there now */
+	int before = open_fds();
+
+	for (unsigned nth = 1;; nth++) {
+		auto_loop struct loop *loop = NULL;
+		struct tls_context *context = NULL;
+		struct listener *listener = NULL;
+		struct err err = { 0 };
+		int fd = -EBADF, r, got;
+
+		CHECK(loop_new(&loop, NULL) == 0);
+		fault_arm(nth);
+		r = listen_tcp("127.0.0.1", 0, &fd, &err);
+		if (r == 0)
+			r = listener_open(loop, fd, keep_fd, &got, &listener);
+		if (r == 0)
+			r = tls_context_new(&(struct tls_options){ .ca_pem = buf_str(&pki.ca) },
+					    &context, &err);
+		bool hit = fault_disarm();
+		CHECK(hit == (r < 0));
+		(void)tls_context_free(context);
+		listener = listener_close(listener);
+		loop = loop_free(loop);
+		CHECK_INT(open_fds(), before);
+		if (!hit)
+			break;
+	}
+	(void)tls_context_free(made);
+}
+
+TEST(tls_contexts_say_what_is_wrong_with_their_keys)
+{
+	struct tls_context *context = test_server_context(false);
+	struct err err = { 0 };
+	struct tls_options options = { .server = true,
+				       .cert_pem = buf_str(&pki.server),
+				       .key_pem = buf_str(&pki.client_key) };
+
+	CHECK(tls_context_reload(context, &options, &err) == -EINVAL && *err.text);
+	options.key_pem = "nonsense";
+	CHECK(tls_context_reload(context, &options, &err) == -EINVAL);
+	CHECK(!strncmp(err.text, "read private key", 16));
+	options.key_pem = buf_str(&pki.server_key);
+	options.client_ca_pem = "";
+	CHECK(tls_context_reload(context, &options, &err) == -EINVAL);
+	CHECK_STR(err.text, "no certificate in the list of authorities");
+	options.client_ca_pem = buf_str(&pki.ca);
+	CHECK(tls_context_reload(context, &options, &err) == 0);
+	(void)tls_context_free(context);
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS 1.2 and 1.3 on OpenSSL, which no other file but base/crypt.c includes.
+ * TLS 1.2 and 1.3 on OpenSSL, which no other files but base/crypt.c and base/jwt.c include.
  *
  * Contexts are made once and shared; streams (base/stream.h) take a struct tls made from one. The
  * server side asks for a client certificate and accepts none: who the peer is, is a question for
