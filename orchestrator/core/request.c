@@ -10,7 +10,7 @@
 #include "orchestrator/core/authz.h"
 #include "orchestrator/core/documents.h"
 #include "orchestrator/core/listing.h"
-#include "orchestrator/core/podstream.h"
+#include "orchestrator/core/snapshot.h"
 #include "orchestrator/core/watch.h"
 #include "orchestrator/core/write.h"
 
@@ -54,6 +54,9 @@ struct request *request_free(struct request *request)
 		free(request->groups[i]);
 	free(request->groups);
 	buf_done(&request->tail);
+	if (request->sweep)
+		snapshot_done(request->sweep);
+	free(request->sweep);
 	for (size_t i = 0; i < request->n_warnings; i++)
 		free(request->warnings[i]);
 	object_unref(request->object);
@@ -363,6 +366,14 @@ static void enqueue(struct request *request)
 	core->queued++;
 	core->queued_bytes += request->body_len;
 	list_append(&core->queue, &request->waiter.node);
+}
+
+void request_again(struct request *request)
+{
+	request->queued = true;
+	request->core->queued++;
+	request->core->queued_bytes += request->body_len;
+	list_prepend(&request->core->queue, &request->waiter.node);
 }
 
 static void dequeue(struct request *request)

@@ -74,6 +74,9 @@ struct request {
 	char *warnings[WARNINGS_MAX + 1];
 	size_t n_warnings;
 
+	struct snapshot *sweep; /* of a collection that is being deleted, some at a time */
+	size_t sweep_at;
+
 	/* what it comes to, when its batch is durable */
 	int status;
 	struct object *object;	/* referenced */
@@ -115,6 +118,8 @@ void request_end(struct request *request, const struct core_answer *answer); /* 
 /* Set a write aside, to be run again from its start: by request_unpark(), or @delay_ns from now. */
 int request_park(struct request *request, int64_t delay_ns);
 void request_unpark(struct request *request);
+/* It has done a piece of its work: run it again before any other write. */
+void request_again(struct request *request);
 
 void request_warn(struct request *request, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* "pods" or "deployments.apps", as messages name the resource; returns @text. */

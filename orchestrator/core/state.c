@@ -10,6 +10,9 @@
 #include "orchestrator/core/request.h"
 #include "orchestrator/core/watch.h"
 
+/* A batch of this size goes although more writes wait. */
+#define BATCH_GATHERED 256
+
 struct resource *state_resource(struct core *core, const struct schema_kind *kind)
 {
 	for (size_t i = 0; i < schema_n_kinds; i++)
@@ -141,6 +144,8 @@ const struct core_batch *core_batch(struct core *core)
 
 	if (core->in_flight || batch->n == 0)
 		return NULL;
+	if (!list_empty(&core->queue) && batch->n < BATCH_GATHERED)
+		return NULL; /* core_step() adds those who wait; they share one write to the disk */
 	core->in_flight = true;
 	batch->view.records = batch->records;
 	batch->view.n = batch->n;

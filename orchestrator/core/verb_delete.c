@@ -192,72 +192,95 @@ void verb_delete(struct request *request)
 		delete_one(request, old, &options);
 }
 
-/* ---- a collection: all of it in one batch, answered by the list of what was deleted ---- */
+/* ---- a collection: some at a time, answered by the list of what was deleted ---- */
 
-static int stage_each(struct request *request, const struct deletion *options,
-		      const struct snapshot *snapshot)
+#define SWEEP_PIECE 32
+
+static int sweep_one(struct request *request, const struct deletion *options,
+		     const struct object *found)
 {
-	for (size_t i = 0; i < snapshot->n; i++) {
-		auto_object struct object *object = NULL;
-		struct object *old = state_see(request->resource, object_tail(snapshot->objects[i]),
-					       &request->saw_staged);
-		struct object *staged;
-		int r;
-
-		if (!old) /* an earlier write of this batch took it */
-			continue;
-		r = deletion_mark(old, options, request->now_ns, &object);
-		if (r == DELETION_REMOVE)
-			r = state_stage(request->core, request->resource, old, NULL,
-					deletion_durable(old), &staged);
-		else if (r == DELETION_MARKED)
-			r = state_stage(request->core, request->resource, old, object, true,
-					&staged);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-void verb_deletecollection(struct request *request)
-{
-	struct snapshot_query query = { .namespace = request->namespace };
-	struct list_meta meta = { .revision = request->core->revision, .remaining = -1 };
-	auto_selector struct selector *selector = NULL;
-	auto_bytes struct bytes *body = NULL;
-	struct answer_form form = { .form = ACCEPT_OBJECT };
-	struct snapshot snapshot = { 0 };
-	struct deletion options = { 0 };
-	struct core_pages *pages;
-	struct err err = { 0 };
+	auto_object struct object *object = NULL;
+	struct object *old = state_see(request->resource, object_tail(found), &request->saw_staged);
+	struct object *staged;
 	int r;
 
-	if (!read_options(request, &options))
-		return;
-	r = selector_new(request->kind, request->query.label_selector,
-			 request->query.field_selector, &selector, &err);
-	if (r == -EINVAL) {
-		request_fail(request, 400, "%s", err.text);
-		return;
-	}
-	query.selector = selector;
-	query.limit = request->query.limit > 0 ? (size_t)request->query.limit : 0;
+	if (!old || strcmp(object_uid(old), object_uid(found)) != 0)
+		return 0; /* somebody else was quicker */
+	r = deletion_mark(old, options, request->now_ns, &object);
+	if (r == DELETION_REMOVE)
+		return state_stage(request->core, request->resource, old, NULL,
+				   deletion_durable(old), &staged);
+	if (r == DELETION_MARKED)
+		return state_stage(request->core, request->resource, old, object, true, &staged);
+	return r < 0 ? r : 0;
+}
+
+static void end_sweep(struct request *request)
+{
+	struct list_meta meta = { .revision = request->core->revision, .remaining = -1 };
+	struct answer_form form = { .form = ACCEPT_OBJECT };
+	auto_bytes struct bytes *body = NULL;
+	auto_pages struct core_pages *pages = NULL;
+	int r = pages_new(request->kind, &form, &meta, request->sweep, request->now_ns, &pages);
+
 	if (r == 0)
-		r = snapshot_take(request->resource, &query, &snapshot);
-	if (r == 0 && !request_dry_run(request))
-		r = stage_each(request, &options, &snapshot);
-	if (r == 0)
-		r = pages_new(request->kind, &form, &meta, &snapshot, request->now_ns, &pages);
-	if (r < 0) {
-		snapshot_done(&snapshot);
-		request_fail_error(request, r, &err);
-		return;
-	}
-	body = pages_rest(pages);
-	(void)core_pages_free(pages);
+		body = pages_rest(pages);
 	request->saw_staged = true; /* the answer waits for what was staged */
 	if (body)
 		request_done_bytes(request, 200, body);
 	else
 		request_fail_error(request, -ENOMEM, NULL);
+}
+
+static void sweep(struct request *request, const struct deletion *options)
+{
+	int r = 0;
+
+	for (unsigned n = 0; r == 0 && request->sweep_at < request->sweep->n; n++) {
+		if (n == SWEEP_PIECE || state_busy(request->core)) {
+			request_again(request);
+			return;
+		}
+		if (!request_dry_run(request))
+			r = sweep_one(request, options, request->sweep->objects[request->sweep_at]);
+		request->sweep_at++;
+	}
+	if (r < 0)
+		request_fail_error(request, r, NULL);
+	else
+		end_sweep(request);
+}
+
+/* What is to go is found once, at the start. */
+static int find_collection(struct request *request, struct err *err)
+{
+	struct snapshot_query query = { .namespace = request->namespace };
+	auto_selector struct selector *selector = NULL;
+	int r = selector_new(request->kind, request->query.label_selector,
+			     request->query.field_selector, &selector, err);
+
+	if (r < 0)
+		return r;
+	query.selector = selector;
+	query.limit = request->query.limit > 0 ? (size_t)request->query.limit : 0;
+	request->sweep = calloc(1, sizeof(*request->sweep));
+	return request->sweep ? snapshot_take(request->resource, &query, request->sweep) : -ENOMEM;
+}
+
+void verb_deletecollection(struct request *request)
+{
+	struct deletion options = { 0 };
+	struct err err = { 0 };
+	int r = 0;
+
+	if (!read_options(request, &options))
+		return;
+	if (!request->sweep)
+		r = find_collection(request, &err);
+	if (r == -EINVAL)
+		request_fail(request, 400, "%s", err.text);
+	else if (r < 0)
+		request_fail_error(request, r, &err);
+	else
+		sweep(request, &options);
 }

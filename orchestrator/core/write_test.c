@@ -297,6 +297,26 @@ TEST(collections_are_deleted_by_selector)
 	CHECK_INT(json_len(json_at(left.json, "items")), 2);
 }
 
+TEST(big_collections_go_a_piece_at_a_time)
+{
+	auto_bench struct bench *bench = bench_new();
+	auto_reply struct reply gone;
+
+	for (unsigned i = 0; i < 300; i++) {
+		char body[128];
+
+		(void)snprintf(body, sizeof(body), "{'metadata':{'name':'m%u'}}", i);
+		auto_reply struct reply made = bench_call(bench, "POST", MAPS, body);
+	}
+	bench_send(bench, &(struct ask){ .method = "DELETE", .path = MAPS }, &gone);
+	CHECK(!gone.answered && !core_batch(bench->core)); /* more is to come */
+	bench_settle(bench);
+	CHECK_INT(gone.status, 200);
+	CHECK(json_len(json_at(gone.json, "items")) >= 300);
+	CHECK(!bench_stored(bench, "configmaps/default/m0"));
+	CHECK(!bench_stored(bench, "configmaps/default/m299"));
+}
+
 TEST(namespaces_take_their_content_along)
 {
 	auto_bench struct bench *bench = bench_new();
