@@ -28,6 +28,7 @@ int command_version(struct cli *cli);
 int command_cluster_info(struct cli *cli);
 int command_logs(struct cli *cli);
 int command_exec(struct cli *cli);
+int command_port_forward(struct cli *cli);
 int command_attach(struct cli *cli);
 int command_apply(struct cli *cli);
 int command_create(struct cli *cli);

@@ -236,9 +236,18 @@ static const struct cli_flag flags_describe[] = {
 	{ "show-events", 0, CLI_BOOL, "true", "true" },
 };
 
+static const struct cli_flag flags_port_forward[] = {
+	{ "address", 0, CLI_LIST, "[localhost]", NULL },
+	{ "pod-running-timeout", 0, CLI_DURATION, "1m0s", NULL },
+};
+
 #define FLAGS(table) (table), ARRAY_LEN(table)
 
 const struct cli_command cli_commands[] = {
+	{ "port-forward", NULL,
+	  "TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
+	  "Forward one or more local ports to a pod", command_port_forward,
+	  FLAGS(flags_port_forward) },
 	{ "describe", NULL, "(-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME)",
 	  "Show details of a specific resource or group of resources", command_describe,
 	  FLAGS(flags_describe) },

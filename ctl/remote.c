@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/websocket.h"
+#include "ctl/attachable.h"
 #include "ctl/command.h"
 
 enum channel { CH_STDIN, CH_STDOUT, CH_STDERR, CH_RESULT, CH_RESIZE, CH_END = 255 };
@@ -263,24 +264,13 @@ int remote_run(struct session *session, const struct remote_options *options)
 
 int remote_pod(struct session *session, const char *word, struct json_object **ret, struct err *err)
 {
-	const char *slash = strchr(word, '/');
-	auto_buf struct buf path = { 0 };
-	struct resource_type type;
-	char name[256];
-	int r;
+	struct attachable found = { 0 };
+	int r = attachable_find(session, word, &found, err);
 
-	(void)snprintf(name, sizeof(name), "%.*s", slash ? (int)(slash - word) : 4,
-		       slash ? word : "pods");
-	r = types_find(session->types, name, &type, err);
-	if (r < 0)
-		return r;
-	if (strcmp(type.resource, "pods") != 0)
-		return err_say(
-			err, -EOPNOTSUPP,
-			"error: cannot attach to *%s: only pods have containers here; name a pod",
-			type.kind);
-	(void)types_path(&type, session->namespace, slash ? slash + 1 : word, &path);
-	return rest_get(session->rest, buf_str(&path), NULL, ret, err);
+	if (r == 0)
+		*ret = take_ptr(&found.pod);
+	attachable_done(&found);
+	return r;
 }
 
 static bool has_container(const struct json_object *list, const char *name)
