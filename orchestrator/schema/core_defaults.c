@@ -101,6 +101,27 @@ static void default_ports(struct json_object *ports)
 	}
 }
 
+/* One family, that of the address; a headless Service that selects nothing may have both. */
+static void default_families(struct json_object *spec)
+{
+	const char *ip = json_str(json_get(spec, "clusterIP"));
+	bool both = is_one_of(ip, "None", "None") && json_len(json_get(spec, "selector")) == 0;
+	struct json_object *families;
+
+	if (!json_has(spec, "ipFamilyPolicy"))
+		(void)json_put_str(spec, "ipFamilyPolicy",
+				   both ? "RequireDualStack" : "SingleStack");
+	if (json_has(spec, "ipFamilies"))
+		return;
+	families = json_new_array();
+	if (!families)
+		return;
+	(void)json_add(families, json_new_string(ip && strchr(ip, ':') ? "IPv6" : "IPv4"));
+	if (both)
+		(void)json_add(families, json_new_string("IPv6"));
+	(void)json_put(spec, "ipFamilies", families);
+}
+
 void service_defaults(struct json_object *object)
 {
 	struct json_object *spec = json_get(object, "spec");
@@ -114,6 +135,8 @@ void service_defaults(struct json_object *object)
 	default_affinity_config(spec);
 	default_first_of(spec, "clusterIP", "clusterIPs");
 	default_ports(json_get(spec, "ports"));
+	if (!is_one_of(type, "ExternalName", "ExternalName"))
+		default_families(spec);
 	if (outside && schema_is_zero(json_get(spec, "externalTrafficPolicy")))
 		(void)json_put_str(spec, "externalTrafficPolicy", "Cluster");
 	if (is_one_of(type, "ClusterIP", "NodePort") || is_one_of(type, "LoadBalancer", ""))

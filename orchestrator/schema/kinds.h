@@ -19,3 +19,8 @@ struct schema_site;
 typedef void schema_validate_fn(struct schema_site *site);
 schema_validate_fn config_map_validate, endpoints_validate, event_validate, namespace_validate,
 	node_validate, pod_validate, secret_validate, service_validate, endpoint_slice_validate;
+
+/* ---- warnings.c ---- */
+
+typedef void schema_warn_fn(const struct json_object *object, struct buf *lines);
+schema_warn_fn pod_warn, service_warn;

@@ -161,6 +161,9 @@ struct schema_kind {
 	/* Conditional defaults, beyond the rows. */
 	void (*set_defaults)(struct json_object *object);
 	void (*validate)(struct schema_site *site); /* rules beyond the rows and types */
+	/* What is allowed but odd, a line each; see schema_warnings(). */
+	void (*warn)(const struct json_object *object, struct buf *lines);
+	const char *deprecation; /* the Warning that every request for this kind gets, or NULL */
 };
 extern const struct schema_kind *const schema_kinds[]; /* by group and version, then by resource */
 extern const size_t schema_n_kinds;
@@ -219,6 +222,9 @@ void schema_default(const struct schema_kind *kind, struct json_object *object);
  */
 void schema_validate(const struct schema_kind *kind, const struct json_object *object,
 		     const struct json_object *old, struct schema_problems *problems);
+/* Texts for Warning headers, a line each: for what a client creates, or changes in the spec. */
+int schema_warnings(const struct schema_kind *kind, const struct json_object *object,
+		    struct buf *lines);
 /* The bytes that clients get: keys in the order of the rows, maps sorted, empties left out as Go
  * would, HTML-safe. schema_canonical() gives the same as a new object (NULL: out of memory). */
 int schema_write(struct buf *buf, const struct schema_type *type, const struct json_object *object);

@@ -114,7 +114,8 @@ TEST(smaller_kinds_get_theirs)
 		  "{\"metadata\":{},\"spec\":{\"ports\":[{\"protocol\":\"TCP\",\"port\":80,"
 		  "\"targetPort\":80}],\"type\":\"NodePort\",\"sessionAffinity\":\"ClientIP\","
 		  "\"externalTrafficPolicy\":\"Cluster\",\"sessionAffinityConfig\":{\"clientIP\":{"
-		  "\"timeoutSeconds\":10800}},\"internalTrafficPolicy\":\"Cluster\"},\"status\":{"
+		  "\"timeoutSeconds\":10800}},\"ipFamilies\":[\"IPv4\"],\"ipFamilyPolicy\":"
+		  "\"SingleStack\",\"internalTrafficPolicy\":\"Cluster\"},\"status\":{"
 		  "\"loadBalancer\":{}}}");
 	CHECK_STR(defaulted("configmaps", "{\"data\":{\"b\":\"<&>\",\"a\":\"\"}}", &config),
 		  "{\"metadata\":{},\"data\":{\"a\":\"\",\"b\":\"\\u003c\\u0026\\u003e\"}}");

@@ -76,6 +76,8 @@ static const struct schema_kind endpoints = {
 	.type = &core_v1_endpoints,
 	.name_rule = rule_subdomain,
 	.validate = endpoints_validate,
+	.deprecation = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 "
+		       "EndpointSlice",
 };
 static const struct schema_kind event = {
 	.group = "",
@@ -158,6 +160,7 @@ static const struct schema_kind pod = {
 	.name_rule = rule_subdomain,
 	.set_defaults = pod_defaults,
 	.validate = pod_validate,
+	.warn = pod_warn,
 };
 static const struct schema_kind secret = {
 	.group = "",
@@ -213,6 +216,7 @@ static const struct schema_kind service = {
 	.name_rule = rule_label,
 	.set_defaults = service_defaults,
 	.validate = service_validate,
+	.warn = service_warn,
 };
 
 /* ---- other groups ---- */

@@ -292,3 +292,11 @@ void schema_validate(const struct schema_kind *kind, const struct json_object *o
 	if (kind->validate && !site.too_long)
 		kind->validate(&site);
 }
+
+int schema_warnings(const struct schema_kind *kind, const struct json_object *object,
+		    struct buf *lines)
+{
+	if (kind->warn)
+		kind->warn(object, lines);
+	return buf_error(lines);
+}
