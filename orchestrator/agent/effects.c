@@ -31,12 +31,14 @@ static void tell(struct nodepod *pod, const struct podmachine_event *event)
 
 static int make_dir(struct nodepod *pod, struct err *err)
 {
-	int r = path_mkdirs(pod->dir, 0750, err);
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	if (pod->dir_fd >= 0)
 		return 0;
+	if (mkdir(pod->dir, 0750) < 0 && errno != EEXIST)
+		r = path_mkdirs(pod->dir, 0750, err);
+	if (r < 0)
+		return r;
 	pod->dir_fd = open(pod->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return pod->dir_fd < 0 ? err_set(err, -errno, "open %s", pod->dir) : 0;
 }

@@ -62,12 +62,6 @@ void execution_signal(struct execution *e, int signo)
 		(void)sandbox_signal(e->pod->sandbox, e->id, signo, NULL);
 }
 
-void execution_resize(struct execution *e, unsigned rows, unsigned cols)
-{
-	if (e->pod->sandbox)
-		(void)sandbox_resize(e->pod->sandbox, e->id, rows, cols, NULL);
-}
-
 static void ended(struct execution *e, int exit_code, const struct err *err)
 {
 	list_remove(&e->link);

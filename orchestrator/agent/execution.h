@@ -27,7 +27,6 @@ int execution_start(struct nodepod *pod, const struct execution_options *options
 /* Nobody listens any more; it goes on. */
 void execution_forget(struct execution *execution);
 void execution_signal(struct execution *execution, int signo);
-void execution_resize(struct execution *execution, unsigned rows, unsigned cols);
 
 /* From the sandbox's events: true if @event was about an execution. */
 bool execution_event(struct nodepod *pod, const struct sandbox_event *event);

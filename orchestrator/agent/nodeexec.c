@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -25,6 +27,7 @@ struct remote_run {
 	char container_id[PODMACHINE_ID_MAX];
 	struct loop_timer *timer;
 	bool process_ended, finished;
+	int master_fd; /* of its terminal, while out has it; borrowed */
 	int exit_code;
 };
 
@@ -44,6 +47,7 @@ static void close_streams(struct remote_run *run)
 	run->out.stream = stream_free(run->out.stream);
 	run->err.stream = stream_free(run->err.stream);
 	run->in.stream = NULL;
+	run->master_fd = -EBADF;
 }
 
 static void run_free(struct loop *loop, void *data)
@@ -157,7 +161,9 @@ static void on_pipe_end(struct stream *stream, int reason, void *data)
 	struct remote_run *run = data;
 	struct bridge *b = bridge_of(run, stream);
 
-	(void)reason;	     /* EIO is how a terminal says that nobody is left */
+	(void)reason; /* EIO is how a terminal says that nobody is left */
+	if (b == &run->in && reason == 0)
+		return;	     /* a pipe for writing gives nothing, and says so */
 	if (b == &run->in) { /* the process reads no more */
 		run->in.stream = stream_free(run->in.stream);
 		bridge_drained(&run->in);
@@ -197,22 +203,25 @@ static void on_ended(struct execution *execution, int exit_code, const struct er
 
 /* ---- the channel's side ---- */
 
+static void set_size(struct remote_run *run, int64_t width, int64_t height)
+{
+	struct winsize size = { .ws_col = (unsigned short)width, .ws_row = (unsigned short)height };
+
+	if (width <= 0 || height <= 0 || width > UINT16_MAX || height > UINT16_MAX || !run->tty)
+		return;
+	if (run->master_fd >= 0)
+		(void)ioctl(run->master_fd, TIOCSWINSZ, &size);
+	else if (run->attach && run->base.pod->sandbox)
+		(void)sandbox_resize(run->base.pod->sandbox, run->container_id, size.ws_row,
+				     size.ws_col, NULL);
+}
+
 static void resize(struct remote_run *run, const void *bytes, size_t len)
 {
 	auto_json struct json_object *size = NULL;
-	unsigned width, height;
 
-	if (json_parse(bytes, len, &size, NULL) < 0)
-		return;
-	width = (unsigned)(json_int_at(size, "width", 0) & 0xffff);
-	height = (unsigned)(json_int_at(size, "height", 0) & 0xffff);
-	if (!width || !height)
-		return;
-	if (run->execution)
-		execution_resize(run->execution, height, width);
-	else if (run->attach && run->base.pod->sandbox)
-		(void)sandbox_resize(run->base.pod->sandbox, run->container_id, height, width,
-				     NULL);
+	if (json_parse(bytes, len, &size, NULL) == 0)
+		set_size(run, json_int_at(size, "width", 0), json_int_at(size, "height", 0));
 }
 
 static void on_channel_data(struct wire_channel *channel, enum wire_sub sub, const void *bytes,
@@ -320,6 +329,7 @@ static int open_bridges(struct remote_run *run, struct stdio *io, int master_fd,
 	int r;
 
 	if (run->tty && !run->attach) {
+		run->master_fd = master_fd;
 		r = open_bridge(run, &run->out, &master_fd, WIRE_STDOUT, err);
 		run->in.channel = run->base.channel;
 		run->in.stream = run->out.stream;
@@ -363,6 +373,7 @@ static struct remote_run *run_new(struct agent *agent, struct nodepod *pod,
 	}
 	list_init(&run->base.link);
 	run->base.ops = &run_ops;
+	run->master_fd = -EBADF;
 	run->base.agent = agent;
 	run->base.pod = pod;
 	run->base.channel = channel;
@@ -417,14 +428,15 @@ int nodeexec_open(struct agent *agent, struct nodepod *pod, struct wire_channel 
 		io = (struct stdio){ { -EBADF, -EBADF, -EBADF }, { -EBADF, -EBADF, -EBADF } };
 	if (r == 0)
 		r = start_exec(run, argv, &io, &master_fd, err);
+	if (r == 0 && run->tty) { /* before the program can ask */
+		run->master_fd = master_fd;
+		set_size(run, json_int_at(open, "width", 0), json_int_at(open, "height", 0));
+	}
 	if (r == 0) {
 		run_begin(run);
 		r = open_bridges(run, &io, master_fd, err);
 		if (r < 0)
 			finish(run, err);
-		else if (run->tty && json_int_at(open, "width", 0) > 0)
-			execution_resize(run->execution, (unsigned)json_int_at(open, "height", 24),
-					 (unsigned)json_int_at(open, "width", 80));
 		stdio_done(&io);
 		return 0;
 	}
