@@ -166,7 +166,7 @@ static int container_init(struct pm_container *c, struct json_object *spec, enum
 {
 	const char *name = json_str_at(spec, "name");
 
-	*c = (struct pm_container){ .spec = spec, .attempt = -1 };
+	*c = (struct pm_container){ .spec = json_ref(spec), .attempt = -1 };
 	c->end.attempt = c->last.attempt = -1;
 	c->kind = kind == PM_INIT && is_sidecar(spec) ? PM_SIDECAR : kind;
 	c->name = strdup(name ? name : "");
@@ -190,7 +190,8 @@ static int read_containers(struct podmachine *pm)
 			struct pm_container *bigger;
 
 			if (c) {
-				c->spec = spec;
+				json_unref(c->spec);
+				c->spec = json_ref(spec);
 				pm_probe_parse(c);
 				continue;
 			}
@@ -299,6 +300,7 @@ int podmachine_new(const struct podmachine_options *options, struct json_object 
 
 static void container_done(struct pm_container *c)
 {
+	json_unref(c->spec);
 	free(c->name);
 	free(c->field_path);
 	free(c->image);

@@ -71,11 +71,11 @@ struct podmachine_effect {
 
 enum podmachine_event_type {
 	POD_VOLUMES_READY,
-	POD_VOLUMES_FAILED, /* text: "MountVolume.SetUp failed for volume …" */
+	POD_VOLUMES_FAILED,  /* text: "MountVolume.SetUp failed for volume …" */
 	POD_VOLUMES_PENDING, /* all is there but what a server has been asked for: go on meanwhile */
-	POD_SANDBOX_READY,  /* ip ("" with host network) */
-	POD_SANDBOX_FAILED, /* text */
-	POD_SANDBOX_LOST,   /* shim gone: whatever ran there is dead */
+	POD_SANDBOX_READY,   /* ip ("" with host network) */
+	POD_SANDBOX_FAILED,  /* text */
+	POD_SANDBOX_LOST,    /* shim gone: whatever ran there is dead */
 	POD_ADOPTED, /* after a restart: sandbox lives (ip); the containers follow as ALIVE, EXITED */
 	POD_IMAGE_READY, /* image, image_id; text: the sentence for the Pulled event; warning: a second one */
 	POD_IMAGE_PULLING, /* the registry is being asked; no answer yet */

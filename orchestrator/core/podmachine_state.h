@@ -52,7 +52,7 @@ struct pm_probe {
 
 struct pm_container {
 	char *name, *field_path;
-	struct json_object *spec; /* borrowed from the pod */
+	struct json_object *spec; /* a reference: the pod's next version may lack it */
 	enum pm_kind kind;
 	enum pm_state state;
 	enum pm_doing doing;
@@ -94,7 +94,7 @@ struct podmachine {
 	size_t n_containers;
 	enum pm_part sandbox, volumes;
 	bool volumes_pending; /* MAKING, and only an answer from afar is missing */
-	bool had_sandbox; /* ever: the next one is a change */
+	bool had_sandbox;     /* ever: the next one is a change */
 	int64_t sandbox_retry_ns, volumes_retry_ns, volumes_delay_ns;
 	int64_t start_ns;  /* status.startTime */
 	bool main_started; /* in this sandbox: initialized for good */

@@ -151,7 +151,8 @@ void pm_ending_step(struct podmachine *pm, int64_t now_ns)
 			pm_stop(pm, c, NULL, pm_grace_s(pm, c, -1), true, now_ns);
 		busy = busy || pm_is_up(c) || c->doing == PM_STARTING;
 	}
-	busy = busy || pm->sandbox == PM_MAKING || (pm->volumes == PM_MAKING && !pm->volumes_pending);
+	busy = busy || pm->sandbox == PM_MAKING ||
+	       (pm->volumes == PM_MAKING && !pm->volumes_pending);
 	if (busy || pm->tearing)
 		return;
 	pm->tearing = true;

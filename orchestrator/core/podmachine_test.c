@@ -829,3 +829,15 @@ TEST(every_effect_has_a_name)
 			CHECK(strcmp(podmachine_effect_name((enum podmachine_effect_type)i),
 				     podmachine_effect_name((enum podmachine_effect_type)k)) != 0);
 }
+
+TEST(a_container_that_vanishes_from_the_spec_is_still_ended)
+{
+	auto_world struct world *w = world_new("{" META ",\"spec\":{\"containers\":[" WEB "]}}");
+
+	run(w, 0);
+	buf_clear(&w->trace);
+	w->events = false;
+	want_pod(w, "{" GONE(1) ",\"spec\":{\"containers\":[{\"name\":\"other\"}]}}");
+	run(w, 5000);
+	trace_is(w, "[      0] signal web\n[      0] teardown\n[      0] ended\n");
+}
