@@ -631,3 +631,64 @@ TEST(tls_contexts_say_what_is_wrong_with_their_keys)
 	CHECK(tls_context_reload(context, &options, &err) == 0);
 	(void)tls_context_free(context);
 }
+
+/* Carry what two sockets say to each other in pieces of any size, some of them one byte. */
+static void relay(int from, int to, unsigned *seed)
+{
+	char piece[700];
+	ssize_t n;
+
+	*seed = *seed * 1103515245 + 12345;
+	/* a quarter of the pieces are single bytes */
+	n = recv(from, piece, *seed >> 30 ? 1 + (*seed >> 16) % sizeof(piece) : 1, MSG_DONTWAIT);
+	if (n > 0)
+		CHECK(send(to, piece, (size_t)n, MSG_NOSIGNAL) == n);
+}
+
+TEST(tls_takes_records_in_pieces_of_any_size)
+{
+	enum { SIZE = 150000 };
+	struct tls_context *server = test_server_context(false);
+	struct tls_context *client = test_client_context("cert");
+	char *data = malloc(SIZE);
+	struct test_end a, b;
+	struct stream *stream;
+	unsigned seed = 7;
+	struct loop *loop;
+	struct tls *tls;
+	int x[2], y[2];
+
+	for (size_t i = 0; i < SIZE; i++)
+		data[i] = (char)(i * 7 + (i >> 8));
+	CHECK(loop_new(&loop, NULL) == 0);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, x) == 0);
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, y) == 0);
+	CHECK(tls_new(client, "server.test", &tls, NULL) == 0);
+	CHECK(stream_of_fd(loop, x[0], tls, &stream, NULL) == 0);
+	test_end_init(&a, stream);
+	CHECK(tls_new(server, NULL, &tls, NULL) == 0);
+	CHECK(stream_of_fd(loop, y[0], tls, &stream, NULL) == 0);
+	test_end_init(&b, stream);
+	CHECK(stream_write(a.stream, data, SIZE) == 0); /* before the handshake is done */
+	CHECK(stream_write(b.stream, data, SIZE) == 0);
+	for (int i = 0; i < 100000 && a.got.len + b.got.len < (size_t)2 * SIZE; i++) {
+		relay(x[1], y[1], &seed);
+		relay(y[1], x[1], &seed);
+		if (i % 1000 == 500)
+			stream_pause(b.stream);
+		if (i % 1000 == 700)
+			stream_resume(b.stream);
+		CHECK(loop_step(loop, 0) >= 0);
+	}
+	CHECK(a.opened == 1 && b.opened == 1);
+	CHECK(a.got.len == SIZE && !memcmp(a.got.data, data, SIZE));
+	CHECK(b.got.len == SIZE && !memcmp(b.got.data, data, SIZE));
+	test_end_done(&a);
+	test_end_done(&b);
+	(void)close(x[1]);
+	(void)close(y[1]);
+	(void)loop_free(loop);
+	(void)tls_context_free(server);
+	(void)tls_context_free(client);
+	free(data);
+}
