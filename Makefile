@@ -42,7 +42,8 @@ WARN   := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototype
 HARDEN := -fPIE -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fno-strict-aliasing
 CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g $(WARN) $(HARDEN) -I. $(PKGS_CFLAGS) \
 	  -DSHALLOP_VERSION='"$(VERSION)"' -MMD -MP \
-	  $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) \
+	  $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+	  -DLOOP_WATCHDOG_MS=50) \
 	  $(if $(FUZZ),-fsanitize=fuzzer-no-link) $(EXTRA_CFLAGS)
 LDFLAGS := $(if $(STATIC),-static-pie,-pie) -Wl,-z,relro,-z,now -Wl,--as-needed \
 	  $(if $(SAN),-fsanitize=address$(comma)undefined) $(EXTRA_LDFLAGS)

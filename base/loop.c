@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "base/fd.h"
 #include "base/time.h"
@@ -57,7 +59,7 @@ struct loop {
 
 	int64_t now_ns, monotonic_ns;
 	bool in_round, stopped;
-	int64_t lag_ns;
+	int64_t lag_ns, cpu_ns;
 
 	struct watch **watches; /* by fd */
 	size_t watches_cap;
@@ -574,6 +576,29 @@ static int wait_fds(struct loop *loop, int64_t until_ns)
 	return event_base_loop(loop->base, flags) < 0 ? -EIO : 0;
 }
 
+/*
+ * A round that takes long keeps everybody waiting: lookups, du, network mounts belong into workers.
+ * Sanitizer builds say so (LOOP_WATCHDOG_MS), with the CPU's share, since on a busy machine the rest
+ * may be other people's.
+ */
+static void watch_lag(struct loop *loop, int64_t took_ns)
+{
+	loop->lag_ns = MAX(loop->lag_ns, took_ns);
+#ifdef LOOP_WATCHDOG_MS
+	struct timespec cpu;
+	int64_t cpu_ns, used_ns;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	cpu_ns = cpu.tv_sec * NS_PER_S + cpu.tv_nsec;
+	used_ns = cpu_ns - loop->cpu_ns;
+	loop->cpu_ns = cpu_ns;
+	if (took_ns > LOOP_WATCHDOG_MS * NS_PER_MS)
+		(void)fprintf(stderr,
+			      "loop: a round took %lld ms (%lld ms of CPU since the last)\n",
+			      (long long)(took_ns / NS_PER_MS), (long long)(used_ns / NS_PER_MS));
+#endif
+}
+
 /* The second half of a round. Returns whether anything happened in it. */
 static bool round_end(struct loop *loop, bool any)
 {
@@ -588,7 +613,7 @@ static bool round_end(struct loop *loop, bool any)
 	}
 	loop->in_round = false;
 	if (loop->base && any)
-		loop->lag_ns = MAX(loop->lag_ns, time_monotonic_ns() - began_ns);
+		watch_lag(loop, time_monotonic_ns() - began_ns);
 	return any;
 }
 

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/crypt.h"
@@ -472,6 +473,36 @@ TEST(stream_connects_to_a_listener)
 	}
 	loop = loop_free(loop);
 	CHECK_INT(open_fds(), before);
+}
+
+TEST(listener_goes_on_after_fds_ran_out)
+{
+	auto_loop struct loop *loop = NULL;
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
+	struct rlimit old, none;
+	struct listener *listener;
+	int fd, client_fd, got_fd = -EBADF;
+
+	CHECK(listen_tcp("127.0.0.1", 0, &fd, NULL) == 0);
+	CHECK(getsockname(fd, (struct sockaddr *)&addr, &len) == 0);
+	CHECK(loop_new(&loop, NULL) == 0);
+	CHECK(listener_open(loop, fd, keep_fd, &got_fd, &listener) == 0);
+	client_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CHECK(connect(client_fd, (struct sockaddr *)&addr, len) == 0);
+	CHECK(getrlimit(RLIMIT_NOFILE, &old) == 0);
+	none = (struct rlimit){ 1, old.rlim_max };
+	CHECK(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	test_rounds(loop, 3);
+	CHECK(got_fd < 0);
+	CHECK(setrlimit(RLIMIT_NOFILE, &old) == 0);
+	int64_t deadline_ns = time_monotonic_ns() + NS_PER_S;
+	while (got_fd < 0 && time_monotonic_ns() < deadline_ns)
+		CHECK(loop_step(loop, 50) >= 0);
+	CHECK(got_fd >= 0);
+	(void)close(got_fd);
+	(void)close(client_fd);
+	listener = listener_close(listener);
 }
 
 TEST(listen_unix_replaces_only_what_nobody_answers_on)
