@@ -76,6 +76,9 @@ void request_warn(struct request *request, const char *fmt, ...)
 	va_start(args, fmt);
 	(void)buf_vprintf(&text, fmt, args);
 	va_end(args);
+	for (size_t i = 0; i < request->n_warnings; i++)
+		if (strcmp(request->warnings[i], buf_str(&text)) == 0)
+			return; /* said before the write began anew */
 	request->warnings[request->n_warnings] = buf_take(&text);
 	request->n_warnings += request->warnings[request->n_warnings] != NULL;
 }

@@ -192,6 +192,8 @@ static void route(struct request *request, const struct core_request *from)
 	}
 	if (!find_kind(request) || !find_verb(request, from->method) || !authz_check(request))
 		return;
+	if (request->kind && request->kind->deprecation)
+		request_warn(request, "%s", request->kind->deprecation);
 	if (streams(request)) {
 		podstream_start(request);
 		return;

@@ -284,6 +284,18 @@ static bool same_bytes(const struct object *a, const struct object *b)
 	return a_len == b_len && memcmp(a_bytes, b_bytes, a_len) == 0;
 }
 
+/* What is odd in a new spec; one that stays says nothing again. */
+static void warn_of_oddities(struct request *request, const struct json_object *json,
+			     const struct json_object *old)
+{
+	auto_buf struct buf lines = BUF_INIT((size_t)64 << 10);
+
+	if (request->internal || (old && json_equal(json_get(json, "spec"), json_get(old, "spec"))))
+		return;
+	(void)schema_warnings(request->kind, json, &lines);
+	warn_lines(request, buf_str(&lines));
+}
+
 static bool valid(struct request *request, const struct json_object *json,
 		  const struct json_object *old)
 {
@@ -295,8 +307,10 @@ static bool valid(struct request *request, const struct json_object *json,
 		return false;
 	}
 	schema_validate(request->kind, json, old, problems);
-	if (schema_problems_count(problems) == 0)
+	if (schema_problems_count(problems) == 0) {
+		warn_of_oddities(request, json, old);
 		return true;
+	}
 	if (name && !*request->name)
 		request->name = name;
 	request_invalid(request, problems);

@@ -127,6 +127,30 @@ TEST(unknown_fields_warn_by_default)
 	CHECK(!strstr(warned.body, "bogus"));
 }
 
+TEST(odd_specs_and_old_kinds_warn)
+{
+	static const char said[] = "spec.containers[0].env[1]: hides previous definition of \"A\", "
+				   "which may be dropped when using apply";
+	auto_bench struct bench *bench = bench_new();
+	auto_reply struct reply made = bench_call(
+		bench, "POST", "/api/v1/namespaces/default/pods",
+		"{'metadata':{'name':'p'},'spec':{'containers':[{'name':'c','image':'i','env':[{"
+		"'name':'A','value':'1'},{'name':'A','value':'2'}]}]}}");
+	auto_reply struct reply labelled =
+		bench_call(bench, "PATCH", "/api/v1/namespaces/default/pods/p",
+			   "{'metadata':{'labels':{'a':'b'}}}");
+	auto_reply struct reply old_kind =
+		bench_call(bench, "GET", "/api/v1/namespaces/default/endpoints", NULL);
+
+	CHECK_INT(made.status, 201);
+	CHECK_STR(made.warnings, said);
+	CHECK_INT(labelled.status, 200);
+	CHECK_STR(labelled.warnings, "");
+	CHECK_INT(old_kind.status, 200);
+	CHECK_STR(old_kind.warnings, "v1 Endpoints is deprecated in v1.33+; use "
+				     "discovery.k8s.io/v1 EndpointSlice");
+}
+
 TEST(dry_runs_store_nothing)
 {
 	auto_bench struct bench *bench = bench_new();
