@@ -13,9 +13,11 @@
 
 #define CONFIG_MAX (4u << 20)
 
-struct json_object;
-
 /* The text of a config.json into a fresh @spec. */
 int config_parse(struct spec *spec, const char *text, size_t len, struct err *err);
 /* A process alone, as `exec --process` gets it, over what spec->process has. */
 int config_parse_process(struct spec *spec, const char *text, size_t len, struct err *err);
+
+/* Between config.c and config_linux.c. */
+struct table;
+extern const struct table config_linux_table, config_id_mapping_table;
