@@ -403,7 +403,18 @@ static int open_sub_path(int volume_fd, const char *sub_path, const char *mount_
 	return fd;
 }
 
-static const char *options_of(const struct json_object *mount)
+/* What the agent writes and keeps up to date is not for containers to write, whatever the mount says. */
+static bool is_ours_to_write(const struct json_object *volume)
+{
+	static const char *const kinds[] = { "configMap", "secret", "downwardAPI", "projected" };
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (json_get(volume, kinds[i]))
+			return true;
+	return false;
+}
+
+static const char *options_of(const struct json_object *mount, bool read_only)
 {
 	static const struct {
 		const char *propagation, *rw, *ro, *rro;
@@ -419,7 +430,7 @@ static const char *options_of(const struct json_object *mount)
 	for (size_t i = 0; propagation && i < ARRAY_LEN(rows); i++)
 		if (strcmp(propagation, rows[i].propagation) == 0)
 			row = i;
-	if (!json_bool_at(mount, "readOnly", false))
+	if (!read_only && !json_bool_at(mount, "readOnly", false))
 		return rows[row].rw;
 	return recursive && strcmp(recursive, "Disabled") != 0 ? rows[row].rro : rows[row].ro;
 }
@@ -449,7 +460,7 @@ static int mount_one(const struct volume_context *ctx, const struct json_object 
 		if (fd < 0)
 			return fd;
 	}
-	m = spec_add_mount(spec, path, NULL, NULL, options_of(mount));
+	m = spec_add_mount(spec, path, NULL, NULL, options_of(mount, is_ours_to_write(volume)));
 	if (m)
 		m->source_fd = fd;
 	return m ? 0 : err_set(err, -ENOMEM, "mount %s", name);
