@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "orchestrator/core/objectmeta.h"
+#include "orchestrator/core/serviceip.h"
 #include "orchestrator/core/write.h"
 
 #define TOKEN_MOUNT_PATH "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -458,7 +459,7 @@ static const struct {
 		      const struct json_object *old);
 } plugins[] = {
 	{ "pods", admit_account },     { "nodes", admit_taint }, { "pods", admit_priority },
-	{ "pods", admit_tolerations }, { "pods", admit_node },
+	{ "pods", admit_tolerations }, { "pods", admit_node },	 { "services", serviceip_admit },
 };
 
 bool admission_mutate(struct request *request, struct json_object *json,

@@ -566,3 +566,43 @@ TEST(users_may_what_their_groups_may)
 		"pods is forbidden: User \"jane\" cannot list resource \"pods\" in API group \"\" "
 		"in the namespace \"default\"");
 }
+
+/* ---- services ---- */
+
+#define SERVICES "/api/v1/namespaces/default/services"
+
+TEST(services_get_and_keep_their_address)
+{
+	auto_bench struct bench *bench = bench_new();
+	auto_reply struct reply made =
+		bench_call(bench, "POST", SERVICES,
+			   "{'metadata':{'name':'a'},'spec':{'ports':[{'port':80}]}}");
+	auto_reply struct reply other = bench_call(bench, "POST", SERVICES,
+						   "{'metadata':{'name':'b'},'spec':{'clusterIP':'"
+						   "10.96.0.20','ports':[{'port':80}]}}");
+	auto_reply struct reply twice = bench_call(bench, "POST", SERVICES,
+						   "{'metadata':{'name':'c'},'spec':{'clusterIP':'"
+						   "10.96.0.20','ports':[{'port':80}]}}");
+	auto_reply struct reply foreign = bench_call(
+		bench, "POST", SERVICES,
+		"{'metadata':{'name':'c'},'spec':{'clusterIP':'192.0.2.1','ports':[{'port':80}]}}");
+	auto_reply struct reply headless = bench_call(
+		bench, "POST", SERVICES,
+		"{'metadata':{'name':'d'},'spec':{'clusterIP':'None','selector':{'a':'b'}}}");
+	auto_reply struct reply put =
+		bench_call(bench, "PUT", SERVICES "/a",
+			   "{'metadata':{'name':'a'},'spec':{'ports':[{'port':81}]}}");
+
+	CHECK_INT(made.status, 201);
+	CHECK(strncmp(reply_text(&made, "spec.clusterIP"), "10.", 3) == 0);
+	CHECK_STR(json_str(json_idx(json_at(made.json, "spec.ipFamilies"), 0)), "IPv4");
+	CHECK_STR(reply_text(&made, "spec.ipFamilyPolicy"), "SingleStack");
+	CHECK_STR(reply_text(&other, "spec.clusterIP"), "10.96.0.20");
+	CHECK_INT(twice.status, 422);
+	CHECK(strstr(reply_text(&twice, "message"), "provided IP is already allocated"));
+	CHECK_INT(foreign.status, 422);
+	CHECK_INT(headless.status, 201);
+	CHECK_INT(put.status, 200);
+	CHECK_STR(json_str(json_at(put.json, "spec.clusterIP")),
+		  json_str(json_at(made.json, "spec.clusterIP")));
+}
