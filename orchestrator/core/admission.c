@@ -185,14 +185,19 @@ static int mount_token(struct core *core, struct json_object *spec)
 	return json_add(json_get(spec, "volumes"), volume);
 }
 
-static struct object *find_account(struct request *request, const char *name)
+/* *ret NULL: there is none. */
+static int find_account(struct request *request, const char *name, struct object **ret)
 {
 	const struct schema_kind *kind = schema_kind_of_kind("", "v1", "ServiceAccount");
 	auto_buf struct buf tail = { 0 };
 
-	if (!kind || object_tail_write(&tail, kind, request->namespace, name) < 0)
-		return NULL;
-	return state_see(state_resource(request->core, kind), buf_str(&tail), &request->saw_staged);
+	*ret = NULL;
+	if (!kind)
+		return 0;
+	if (object_tail_write(&tail, kind, request->namespace, name) < 0)
+		return -ENOMEM;
+	*ret = state_see(state_resource(request->core, kind), buf_str(&tail), &request->saw_staged);
+	return 0;
 }
 
 static int use_account(struct request *request, struct json_object *spec,
@@ -268,7 +273,11 @@ static bool admit_account(struct request *request, struct json_object *pod,
 		}
 		name = "default";
 	}
-	account = find_account(request, name);
+	r = find_account(request, name, &account);
+	if (r < 0) {
+		request_fail_error(request, r, NULL);
+		return false;
+	}
 	if (!account && may_park(request, name))
 		return false;
 	if (!account) {

@@ -14,6 +14,9 @@ struct stored {
 	uint64_t revision;
 };
 
+unsigned bench_fault;
+bool bench_fault_hit;
+
 static void fill_random(void *data, void *bytes, size_t len)
 {
 	struct bench *bench = data;
@@ -214,6 +217,7 @@ static void on_answer(const struct core_answer *answer, void *data)
 	struct reply *reply = data;
 	auto_buf struct buf warnings = { 0 };
 
+	(void)fault_disarm(); /* the test's own allocations do not fail */
 	CHECK(!reply->answered);
 	reply->answered = true;
 	reply->type = answer->type;
@@ -262,7 +266,11 @@ void bench_send(struct bench *bench, const struct ask *ask, struct reply *ret)
 		if (*p == '\'')
 			*p = '"';
 	*ret = (struct reply){ 0 };
+	if (bench_fault)
+		fault_arm(bench_fault);
 	ret->ticket = core_request(bench->core, &request, on_answer, ret);
+	bench_fault_hit = bench_fault && fault_disarm();
+	bench_fault = 0;
 	CHECK(ret->answered == (ret->ticket == 0));
 }
 

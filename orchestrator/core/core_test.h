@@ -35,6 +35,10 @@ struct ask {
 	const char *type, *accept, *agent, *user, *group;
 };
 
+/* The nth allocation inside the next core_request() fails; afterwards: whether it came that far. */
+extern unsigned bench_fault;
+extern bool bench_fault_hit;
+
 struct bench *bench_new(void);
 struct bench *bench_free(struct bench *bench);
 OWN_DEFINE(bench, struct bench *, bench_free)

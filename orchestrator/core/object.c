@@ -639,5 +639,6 @@ int object_tail_write(struct buf *buf, const struct schema_kind *kind, const cha
 {
 	if (kind->namespaced)
 		(void)buf_printf(buf, "%s/", namespace);
-	return buf_puts(buf, name);
+	(void)buf_puts(buf, name);
+	return buf_error(buf);
 }

@@ -103,11 +103,14 @@ bool request_in_group(const struct request *request, const char *group)
 	return false;
 }
 
+int request_tail(struct request *request)
+{
+	buf_clear(&request->tail);
+	return object_tail_write(&request->tail, request->kind, request->namespace, request->name);
+}
+
 struct object *request_see(struct request *request)
 {
-	if (!request->tail.len &&
-	    object_tail_write(&request->tail, request->kind, request->namespace, request->name) < 0)
-		return NULL;
 	return state_see(request->resource, buf_str(&request->tail), &request->saw_staged);
 }
 

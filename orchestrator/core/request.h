@@ -126,7 +126,9 @@ void request_warn(struct request *request, const char *fmt, ...) PRINTF_LIKE(2, 
 const char *request_resource_text(const struct request *request, char *text, size_t size);
 bool request_dry_run(const struct request *request);
 bool request_in_group(const struct request *request, const char *group);
-struct object *request_see(struct request *request); /* the object that the path names, or NULL */
+/* The object that the request names, or NULL; request_tail() comes first, and when the name changes. */
+struct object *request_see(struct request *request);
+int request_tail(struct request *request); /* 0 or -ENOMEM */
 /* Parse, authorize and route; for internal writes the fields are filled in by internal.c. */
 void request_start(struct request *request); /* now, or when its turn comes */
 struct request *request_new(struct core *core);

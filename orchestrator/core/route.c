@@ -204,9 +204,14 @@ static void route(struct request *request, const struct core_request *from)
 			     "application/yaml, application/vnd.kubernetes.protobuf");
 		return;
 	}
-	if (request->verb > REQUEST_WATCH &&
-	    (set_manager(request, from->user_agent) < 0 || !body_read(request, from)))
-		return;
+	if (request->verb > REQUEST_WATCH) {
+		if (set_manager(request, from->user_agent) < 0) {
+			request_fail_error(request, -ENOMEM, NULL);
+			return;
+		}
+		if (!body_read(request, from))
+			return;
+	}
 	request_start(request);
 }
 

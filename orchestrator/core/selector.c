@@ -45,6 +45,14 @@ static struct term *add_term(struct selector *selector)
 	return &selector->terms[selector->n++];
 }
 
+/* Why add_term() gave none. */
+static int no_term(const struct selector *selector, struct err *err)
+{
+	if (selector->n < SELECTOR_TERMS_MAX)
+		return err_set(err, -ENOMEM, "selector");
+	return err_say(err, -EINVAL, "more than %u requirements", SELECTOR_TERMS_MAX);
+}
+
 static int add_value(struct term *term, const char *value)
 {
 	const char **bigger =
@@ -231,7 +239,7 @@ static int parse_labels(struct selector *selector, const char *text, struct err 
 		struct term *term = add_term(selector);
 
 		if (!term)
-			return err_say(err, -EINVAL, "too many requirements");
+			return no_term(selector, err);
 		r = parse_label_term(&lex, term);
 		if (r < 0)
 			return r;
@@ -267,7 +275,7 @@ static int parse_field_term(struct selector *selector, const struct schema_kind 
 	value = eq + 1 + (eq + 1 < text + len && eq[1] == '=' && !negated);
 	term = add_term(selector);
 	if (!term)
-		return err_say(err, -EINVAL, "too many requirements");
+		return no_term(selector, err);
 	term->field = true;
 	term->op = negated ? NOT_IN : IN;
 	term->key = keep(selector, text, (size_t)(eq - negated - text));

@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "orchestrator/core/object.h"
 
-#define SELECTOR_TERMS_MAX 256
+#define SELECTOR_TERMS_MAX 256u
 
 struct selector; /* both kinds of terms; NULL selects everything */
 

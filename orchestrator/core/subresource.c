@@ -131,6 +131,10 @@ static void run_binding(struct request *request)
 	}
 	request->kind = pods;
 	request->resource = state_resource(request->core, pods);
+	if (request_tail(request) < 0) {
+		request_fail_error(request, -ENOMEM, NULL);
+		return;
+	}
 	json = look_up(request, &old);
 	if (!json || !may_bind(request, old, node))
 		return;
@@ -244,7 +248,10 @@ static bool check_bound(struct request *request)
 
 	if (!kind || !name || strcmp(kind, "Pod") != 0)
 		return true;
-	(void)object_tail_write(&tail, pods, request->namespace, name);
+	if (object_tail_write(&tail, pods, request->namespace, name) < 0) {
+		request_fail_error(request, -ENOMEM, NULL);
+		return false;
+	}
 	pod = state_see(state_resource(request->core, pods), buf_str(&tail), &request->saw_staged);
 	if (pod && (!uid || !*uid || strcmp(uid, object_uid(pod)) == 0))
 		return true;

@@ -458,7 +458,10 @@ void write_create(struct request *request, struct json_object *json)
 		request_fail_error(request, -ENOMEM, NULL);
 		return;
 	}
-	buf_clear(&request->tail);
+	if (request_tail(request) < 0) {
+		request_fail_error(request, -ENOMEM, NULL);
+		return;
+	}
 	old = *request->name ? request_see(request) : NULL;
 	if (old)
 		fail_exists(request, old);
@@ -484,6 +487,10 @@ void write_run(struct request *request)
 		[REQUEST_DELETECOLLECTION] = verb_deletecollection,
 	};
 
+	if (request_tail(request) < 0) {
+		request_fail_error(request, -ENOMEM, NULL);
+		return;
+	}
 	if (!check_options(request) || subresource_run(request) || reviews_run(request))
 		return;
 	verbs[request->verb](request);
