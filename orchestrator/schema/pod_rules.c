@@ -145,6 +145,8 @@ static void check_host_ports(struct schema_site *site, const struct json_object 
 	const struct json_object *list = json_get(spec, "containers");
 	auto_free struct host_ports *seen = calloc(1, sizeof(*seen));
 
+	if (!seen)
+		schema_problems_incomplete(site->problems);
 	for (size_t i = 0, n = json_len(list); seen && i < n; i++) {
 		const struct json_object *ports = json_get(json_idx(list, i), "ports");
 		size_t mark = site_enter(site, "containers", i);

@@ -138,6 +138,8 @@ static void check_update(struct schema_site *site, const struct json_object *spe
 	check_tolerations(site, spec, old);
 	check_scheduling_gates(site, spec, old);
 	rest = munged(spec, old);
+	if (!rest)
+		schema_problems_incomplete(site->problems);
 	if (!rest || json_equal(rest, old))
 		return;
 	(void)spec_diff(&core_v1_pod_spec, old, rest, &diff);

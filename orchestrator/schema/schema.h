@@ -194,6 +194,8 @@ OWN_DEFINE(schema_problems, struct schema_problems *, schema_problems_free)
 /* @value_text: the offending value as JSON, or NULL where the cause shows none. */
 void schema_problem(struct schema_problems *problems, enum schema_cause cause, const char *field,
 		    const char *value_text, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* Memory ran out: not all that is wrong is there. It counts as a problem. */
+void schema_problems_incomplete(struct schema_problems *problems);
 size_t schema_problems_count(const struct schema_problems *problems);
 /* `Pod "x" is invalid: [spec.…: Required value: …, …]`, and the causes array of the Status. */
 int schema_problems_message(const struct schema_problems *problems, const struct schema_kind *kind,

@@ -111,7 +111,8 @@ int schema_cells_write(struct buf *buf, const struct json_object *cells, int64_t
 			(void)buf_putc(buf, ',');
 		write_cell(buf, json_idx(cells, i), now_ns);
 	}
-	return buf_putc(buf, ']');
+	(void)buf_putc(buf, ']');
+	return buf_error(buf);
 }
 
 struct json_object *schema_column_definitions(const struct schema_kind *kind)

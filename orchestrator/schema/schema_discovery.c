@@ -134,7 +134,8 @@ int schema_discovery_aggregated(const char *path, struct buf *ret)
 		write_group(ret, &schema_groups[i]);
 		comma = ",";
 	}
-	return buf_puts(ret, "]}\n");
+	(void)buf_puts(ret, "]}\n");
+	return buf_error(ret);
 }
 
 /* ---- the older documents: meta/v1 ---- */
@@ -171,7 +172,8 @@ static int write_groups(struct buf *buf)
 		(void)buf_putc(buf, '}');
 		comma = ",";
 	}
-	return buf_puts(buf, "]}\n");
+	(void)buf_puts(buf, "]}\n");
+	return buf_error(buf);
 }
 
 static void write_old_resource(struct buf *buf, const struct schema_kind *kind)
@@ -217,7 +219,8 @@ static int write_resources(struct buf *buf, const char *group_version)
 		write_old_resource(buf, schema_kinds[i]);
 		comma = ",";
 	}
-	return buf_puts(buf, "]}\n");
+	(void)buf_puts(buf, "]}\n");
+	return buf_error(buf);
 }
 
 static bool has_version(const struct schema_group *group, const char *version)
@@ -247,19 +250,22 @@ static int write_group_or_resources(struct buf *buf, const char *name)
 								  : -ENOENT;
 		(void)buf_puts(buf, "{\"kind\":\"APIGroup\",\"apiVersion\":\"v1\",");
 		write_version_names(buf, group);
-		return buf_puts(buf, "}\n");
+		(void)buf_puts(buf, "}\n");
+		return buf_error(buf);
 	}
 	return -ENOENT;
 }
 
 int schema_discovery_legacy(const char *path, const char *server_address, struct buf *ret)
 {
-	if (strcmp(path, "/api") == 0)
-		return buf_printf(ret,
-				  "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],"
-				  "\"serverAddressByClientCIDRs\":[{\"clientCIDR\":\"0.0.0.0/0\","
-				  "\"serverAddress\":\"%s\"}]}\n",
-				  server_address);
+	if (strcmp(path, "/api") == 0) {
+		(void)buf_printf(ret,
+				 "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"],"
+				 "\"serverAddressByClientCIDRs\":[{\"clientCIDR\":\"0.0.0.0/0\","
+				 "\"serverAddress\":\"%s\"}]}\n",
+				 server_address);
+		return buf_error(ret);
+	}
 	if (strcmp(path, "/api/v1") == 0)
 		return write_resources(ret, "v1");
 	if (strcmp(path, "/apis") == 0)

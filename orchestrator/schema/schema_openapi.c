@@ -408,5 +408,6 @@ int schema_openapi_v3_index(struct buf *ret)
 			comma = ",";
 		}
 	}
-	return buf_puts(ret, "}}");
+	(void)buf_puts(ret, "}}");
+	return buf_error(ret);
 }

@@ -88,6 +88,11 @@ void schema_problem(struct schema_problems *problems, enum schema_cause cause, c
 	problems->n++;
 }
 
+void schema_problems_incomplete(struct schema_problems *problems)
+{
+	problems->failed = -ENOMEM;
+}
+
 size_t schema_problems_count(const struct schema_problems *problems)
 {
 	return problems->n + (problems->failed != 0);
@@ -111,6 +116,9 @@ int schema_problems_message(const struct schema_problems *problems, const struct
 	(void)buf_printf(ret, "%s%s%s \"%s\" is invalid: ", kind->kind, *kind->group ? "." : "",
 			 kind->group, name);
 	start = ret->len;
+	if (problems->failed)
+		(void)buf_printf(ret, "%s", "not enough memory to check it");
+	shown += problems->failed != 0;
 	for (size_t i = 0; i < problems->n; i++) {
 		if (is_repeated(problems, i))
 			continue;

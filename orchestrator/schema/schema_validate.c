@@ -144,7 +144,11 @@ static void report_repeated(struct schema_site *site, const char *list_name,
 	auto_free struct named *named = calloc(n + 1, sizeof(*named));
 	auto_free bool *repeated = calloc(n + 1, sizeof(*repeated));
 
-	for (size_t i = 0; named && repeated && i < n; i++) {
+	if (!named || !repeated) {
+		schema_problems_incomplete(site->problems);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
 		const char *text = json_str(json_get(json_idx(list, i), key));
 
 		if (text && *text)
@@ -154,7 +158,7 @@ static void report_repeated(struct schema_site *site, const char *list_name,
 		qsort(named, n_named, sizeof(*named), by_text_and_index);
 	for (size_t i = 1; i < n_named; i++)
 		repeated[named[i].index] = strcmp(named[i].text, named[i - 1].text) == 0;
-	for (size_t i = 0; repeated && i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		size_t mark;
 
 		if (!repeated[i])
