@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "base/tls.h"
+#include "orchestrator/agent/eventmemory.h"
 #include "orchestrator/agent/nodelog.h"
 #include "orchestrator/agent/nodepod.h"
 #include "orchestrator/agent/nodestatus.h"
@@ -28,6 +29,7 @@
 enum uplink_state { UPLINK_DOWN, UPLINK_DIALLING, UPLINK_OPENING, UPLINK_SESSION };
 
 struct uplink {
+	struct eventmemory told;
 	struct agent *agent;
 	enum uplink_state state;
 	struct stream *stream; /* while dialling */
@@ -190,9 +192,7 @@ void uplink_event(struct uplink *u, const struct nodepod *pod, const char *field
 {
 	struct json_object *event = json_new_object(), *source = json_new_object();
 	struct json_object *metadata = json_new_object();
-	char now[TIME_TEXT_MAX];
 
-	(void)time_format(agent_now_ns(u->agent), now);
 	(void)json_put_str(metadata, "namespace", pod ? pod->namespace : "default");
 	(void)json_put(event, "metadata", metadata);
 	(void)json_put(event, "involvedObject", involved(u, pod, field_path));
@@ -201,12 +201,10 @@ void uplink_event(struct uplink *u, const struct nodepod *pod, const char *field
 	(void)json_put_str(source, "component", "kubelet");
 	(void)json_put_str(source, "host", u->agent->options.node_name);
 	(void)json_put(event, "source", source);
-	(void)json_put_str(event, "firstTimestamp", now);
-	(void)json_put_str(event, "lastTimestamp", now);
-	(void)json_put_int(event, "count", 1);
 	(void)json_put_str(event, "type", warning ? "Warning" : "Normal");
 	(void)json_put_str(event, "reportingComponent", "kubelet");
 	(void)json_put_str(event, "reportingInstance", u->agent->options.node_name);
+	(void)eventmemory_stamp(&u->told, event, agent_now_ns(u->agent));
 	if (u->n_events == EVENTS_MAX)
 		event_drop_oldest(u);
 	u->events[u->n_events++] = event;

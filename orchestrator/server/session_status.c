@@ -332,7 +332,21 @@ void session_renew_lease(struct session *s)
 
 /* ---- events ---- */
 
-/* The same event told again (a higher count) has the same name: FNV-1a over what makes it one. */
+/* "web.187f4c5b9d2a7c31": of the object it is about, and of nothing else. */
+static bool is_event_name(const struct json_object *event)
+{
+	const char *name = json_str_at(event, "metadata.name");
+	const char *about = json_str_at(event, "involvedObject.name");
+	size_t n = about ? MIN(strlen(about), (size_t)230) : 0;
+
+	return name && n && strncmp(name, about, n) == 0 && name[n] == '.' && name[n + 1] &&
+	       strspn(name + n + 1, "0123456789abcdef") == strlen(name + n + 1);
+}
+
+/*
+ * The agent names its events, and tells the same one again with a higher count. One without a name gets
+ * FNV-1a over what makes it one.
+ */
 static void event_name(const struct json_object *event, char *text, size_t size)
 {
 	static const char *const parts[] = { "involvedObject.uid",
@@ -345,6 +359,10 @@ static void event_name(const struct json_object *event, char *text, size_t size)
 	const char *name = json_str_at(event, "involvedObject.name");
 	uint64_t hash = 0xcbf29ce484222325u;
 
+	if (is_event_name(event)) {
+		(void)snprintf(text, size, "%s", json_str_at(event, "metadata.name"));
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		const char *part = json_str_at(event, parts[i]);
 
