@@ -510,12 +510,11 @@ def test_logs_that_are_not_there(own_server):
         {"name": "c", "image": "busybox", "imageID": "", "ready": True, "restartCount": 0,
          "containerID": "shallop://1", "state": {"running": {"startedAt": "2026-11-24T10:05:16Z"}}}])
     got = {}
-    thread = threading.Thread(target=lambda: got.update(
-        answer=s.ask("GET", PODS + "/silent/log?previous=true")))
+    thread = threading.Thread(target=lambda: got.update(answer=s.ask("GET", PODS + "/silent/log")))
     thread.start()
-    if node.expect("stream", "ping")[0] == "stream":
-        node.frame(2, nodesim.CLOSE, json.dumps({
-            "error": "EINVAL", "message": "previous terminated container not found"}).encode())
+    channel = node.expect("stream")[1][0]
+    node.frame(channel, nodesim.CLOSE, json.dumps({
+        "error": "EINVAL", "message": "previous terminated container not found"}).encode())
     thread.join(10)
     assert got["answer"][0] == 400 and "previous terminated" in got["answer"][2]["message"]
     node.close()
