@@ -153,8 +153,7 @@ static void own_health(struct front_request *request)
 	char text[256];
 
 	if (wrong)
-		(void)snprintf(text, sizeof(text), "[-]loop failed: %s\n%s check failed\n", wrong,
-			       name);
+		(void)snprintf(text, sizeof(text), "[-]%s\n%s check failed\n", wrong, name);
 	else if (verbose)
 		(void)snprintf(text, sizeof(text),
 			       "[+]ping ok\n[+]store ok\n[+]loop ok\n%s check passed\n", name);
@@ -493,6 +492,7 @@ struct front *front_free(struct front *front)
 	if (!front)
 		return NULL;
 	front_close(front);
+	reply_style_done(&front->style);
 	if (list_empty(&front->connections))
 		free(front);
 	return NULL;

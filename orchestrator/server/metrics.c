@@ -86,6 +86,8 @@ int metrics_write(struct metrics *m, struct buf *out)
 		  (double)store.records },
 		{ "shallop_store_last_transaction_seconds", "gauge",
 		  "What the last durable transaction took.", seconds(store.last_ns) },
+		{ "shallop_store_failed", "gauge", "1: the last batch was not kept.",
+		  m->store_failed },
 		{ "shallop_loop_lag_seconds", "gauge",
 		  "The longest round of the loop since the last look.", seconds(m->lag_ns) },
 		{ "shallop_loop_lag_max_seconds", "gauge", "The longest round of the loop ever.",
@@ -104,5 +106,7 @@ int metrics_write(struct metrics *m, struct buf *out)
 const char *metrics_unready(struct metrics *m)
 {
 	look_at_lag(m);
-	return m->lag_ns > LAG_TOO_LONG_NS ? "the loop lags" : NULL;
+	if (m->store_failed)
+		return "store failed: the last write was not kept, see the server's log";
+	return m->lag_ns > LAG_TOO_LONG_NS ? "loop failed: it lags" : NULL;
 }

@@ -2,6 +2,7 @@
 /* What the server counts about itself, for /metrics and /readyz. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -17,6 +18,7 @@ struct metrics {
 	uint64_t requests, responses_by_class[6]; /* [2]: 2xx … */
 	uint64_t connections_total, connections_refused;
 	size_t connections, node_sessions, streams;
+	bool store_failed;	    /* its last batch was not kept */
 	int64_t lag_ns, lag_max_ns; /* of the loop: since the last look, ever */
 };
 /* Text exposition format 0.0.4, appended to @out. */

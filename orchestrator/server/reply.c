@@ -17,7 +17,15 @@ void reply_style_init(struct reply_style *style, struct loop *loop)
 	style->loop = loop;
 }
 
+void reply_style_done(struct reply_style *style)
+{
+	style->piece = bytes_unref(style->piece);
+	style->chunk = bytes_unref(style->chunk);
+}
+
 /* ---- headers ---- */
+
+#define CHUNK_MAX ((size_t)64 << 10)
 
 struct headers {
 	struct http_header list[REPLY_HEADERS_MAX];
@@ -203,6 +211,29 @@ static void send_pages(struct front_request *request, struct reply_style *style,
 
 /* ---- watches ---- */
 
+/* As a chunk of HTTP/1.1, framed once for all who get it; NULL: out of memory, or too large to be
+ * worth a copy. */
+static struct bytes *chunk_of(struct reply_style *style, struct bytes *piece)
+{
+	if (piece == style->piece)
+		return style->chunk;
+	if (piece->len > CHUNK_MAX)
+		return NULL;
+	reply_style_done(style);
+	style->chunk = http_chunk_new(piece->data, piece->len);
+	if (style->chunk)
+		style->piece = bytes_ref(piece);
+	return style->chunk;
+}
+
+static int send_piece(struct front_request *request, struct bytes *piece)
+{
+	struct bytes *chunk = chunk_of(request->style, piece);
+
+	return chunk ? http_respond_chunk(request->http, chunk)
+		     : http_respond_shared_bytes(request->http, piece);
+}
+
 static void watch_pump(struct front_request *request)
 {
 	struct core_watch *watch = request->data;
@@ -216,7 +247,7 @@ static void watch_pump(struct front_request *request)
 				(void)http_respond_end(request->http);
 			return;
 		}
-		if (http_respond_shared_bytes(request->http, piece) < 0)
+		if (send_piece(request, piece) < 0)
 			return;
 	}
 }

@@ -13,7 +13,10 @@ struct reply_style {
 	void (*count)(void *data, int code); /* each answer's status, for the metrics */
 	void *data;
 	struct loop *loop;
+	/* The event that went out last and its frame: watchers of one thing get it one after another. */
+	struct bytes *piece, *chunk;
 };
+void reply_style_done(struct reply_style *style);
 void reply_style_init(struct reply_style *style, struct loop *loop);
 
 /* The core's answer; a CORE_STREAM is not for here. */

@@ -91,6 +91,7 @@ static void on_stored(const struct err *err, void *data)
 
 	s->storing = false;
 	s->step_due = true;
+	s->metrics.store_failed = err->code < 0;
 	if (err->code < 0) {
 		log_error("%s", err->text);
 		core_abort(s->core, err->code, err->text, loop_now_ns(s->loop));
