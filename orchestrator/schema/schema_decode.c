@@ -433,6 +433,8 @@ static int decode_struct(struct decode *decode, const struct schema_type *type,
 			json_del(object, it.key);
 		else if (r == 0)
 			r = decode_field(decode, &place, object, it.value);
+		if (place.field && (place.field->flags & SCHEMA_GATED_OFF))
+			json_del(object, place.field->name); /* known, but of no effect */
 	}
 	return r;
 }

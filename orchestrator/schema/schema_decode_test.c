@@ -86,6 +86,21 @@ TEST(schema_decode_names_unknown_fields_and_drops_them)
 	CHECK_STR(buf_str(&out), "{\"spec\":{\"containers\":[{\"name\":\"a\"}]}}");
 }
 
+TEST(schema_decode_drops_what_a_gate_keeps_off)
+{
+	auto_json struct json_object *json =
+		json_of("{'spec':{'containers':[{'volumeMounts':[{'name':'v','bindMountOptions':["
+			"'noexec']}]}]}}");
+	auto_buf struct buf unknown = BUF_INIT(0);
+	auto_buf struct buf out = BUF_INIT(0);
+
+	CHECK(schema_decode(&core_v1_pod, json, &unknown, NULL) == 0);
+	CHECK_STR(buf_str(&unknown), "");
+	CHECK(json_write(&out, json) == 0);
+	CHECK_STR(buf_str(&out),
+		  "{\"spec\":{\"containers\":[{\"volumeMounts\":[{\"name\":\"v\"}]}]}}");
+}
+
 TEST(schema_decode_brings_values_into_their_form)
 {
 	auto_json struct json_object *json = json_of(
