@@ -74,5 +74,7 @@ int apistatus_write(const struct apistatus *status, struct buf *buf)
 	if (status->details || status->name || status->kind || status->uid ||
 	    json_len(status->causes) || status->retry_after_s)
 		put_details(buf, status);
-	return buf_printf(buf, ",\"code\":%d}", status->code);
+	if (status->code != 200) /* as Kubernetes says of what is simply done */
+		(void)buf_printf(buf, ",\"code\":%d", status->code);
+	return buf_putc(buf, '}');
 }

@@ -41,6 +41,11 @@ static void end_text(struct request *request, int status, const char *text)
 	request_end(request, &answer);
 }
 
+void documents_not_found(struct request *request)
+{
+	end_text(request, 404, "404 page not found\n");
+}
+
 static int write_version(struct document *document)
 {
 	return buf_puts(
@@ -159,7 +164,7 @@ void documents_answer(struct request *request, const struct core_request *from)
 	while (len > 1 && from->path[len - 1] == '/')
 		len--;
 	if (len >= sizeof(path)) {
-		end_text(request, 404, "404 page not found\n");
+		documents_not_found(request);
 		return;
 	}
 	memcpy(path, from->path, len);
@@ -174,7 +179,7 @@ void documents_answer(struct request *request, const struct core_request *from)
 	if (r == 0)
 		end_document(request, from, &document);
 	else if (r == -ENOENT)
-		end_text(request, 404, "404 page not found\n");
+		documents_not_found(request);
 	else
 		request_fail_error(request, r, NULL);
 	buf_done(&document.text);

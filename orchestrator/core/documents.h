@@ -5,3 +5,4 @@
 #include "orchestrator/core/request.h"
 
 void documents_answer(struct request *request, const struct core_request *from);
+void documents_not_found(struct request *request); /* 404 in plain text: no such path */

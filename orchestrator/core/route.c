@@ -122,6 +122,15 @@ static bool find_verb(struct request *request, const char *method)
 	return false;
 }
 
+static bool served(const char *group, const char *version)
+{
+	for (size_t i = 0; i < schema_n_kinds; i++)
+		if (strcmp(schema_kinds[i]->group, group) == 0 &&
+		    strcmp(schema_kinds[i]->version, version) == 0)
+			return true;
+	return false;
+}
+
 static bool find_kind(struct request *request)
 {
 	const struct apipath *path = &request->path;
@@ -141,6 +150,10 @@ static bool find_kind(struct request *request)
 		request->subresource = find_subresource(kind, path->subresource);
 		if (!request->subresource)
 			kind = NULL;
+	}
+	if (!kind && !served(path->group, path->version)) {
+		documents_not_found(request);
+		return false;
 	}
 	if (!kind || (*path->rest && strcmp(path->subresource, "proxy") != 0)) {
 		fail_no_resource(request);

@@ -140,20 +140,31 @@ static int grow(struct core_watch *watch)
 	return 0;
 }
 
-/* A client that does not read is told to come again rather than hold memory: its watch ends. */
-static void push(struct core_watch *watch, struct bytes *frame)
+/* false: too much waits already. */
+static bool queue_frame(struct core_watch *watch, struct bytes *frame)
 {
 	if (!frame || watch->n >= WATCH_EVENTS_MAX || watch->bytes + frame->len > WATCH_BYTES_MAX ||
-	    (watch->n == watch->cap && grow(watch) < 0)) {
-		clear_queue(watch);
-		clear_backlog(watch);
-		watch->end_mark = false;
-		end(watch);
-		return;
-	}
+	    (watch->n == watch->cap && grow(watch) < 0))
+		return false;
 	watch->ring[(watch->head + watch->n++) & (watch->cap - 1)] = bytes_ref(frame);
 	watch->bytes += frame->len;
-	tell(watch);
+	return true;
+}
+
+/*
+ * A client that does not read is told to come again rather than hold memory: its watch ends.
+ * The notification may free the watch, which is not to be touched afterwards.
+ */
+static void push(struct core_watch *watch, struct bytes *frame)
+{
+	if (queue_frame(watch, frame)) {
+		tell(watch);
+		return;
+	}
+	clear_queue(watch);
+	clear_backlog(watch);
+	watch->end_mark = false;
+	end(watch);
 }
 
 /* ---- fanning out ---- */
@@ -317,7 +328,7 @@ void core_watch_notify(struct core_watch *watch, core_watch_fn *fn, void *data)
 
 bool core_watch_ended(const struct core_watch *watch)
 {
-	return watch->ended && !watch->n && !watch->n_backlog;
+	return watch->ended && !watch->n && !watch->n_backlog && !watch->end_mark;
 }
 
 struct core_watch *core_watch_free(struct core_watch *watch)
@@ -346,24 +357,32 @@ static int arm(struct core_watch *watch)
 	return timers_arm(&watch->core->timers, &watch->timer, at);
 }
 
-/* A bookmark is due, or the end. */
+static struct bytes *bookmark_now(const struct core_watch *watch)
+{
+	auto_buf struct buf text = { 0 };
+
+	put_bookmark(&text, watch, MAX(watch->core->revision, watch->after), false);
+	return buf_error(&text) ? NULL : bytes_new(text.data, text.len);
+}
+
+/* A bookmark is due, or the end, which has one too. */
 static void on_timer(struct core *core, struct timer *timer)
 {
 	struct core_watch *watch = CONTAINER_OF(timer, struct core_watch, timer);
+	auto_bytes struct bytes *frame = NULL;
+	bool over = core->now_ns >= watch->end_at_ns;
 
-	if (watch->bookmarks && !watch->n_backlog) {
-		auto_bytes struct bytes *frame = NULL;
-		auto_buf struct buf text = { 0 };
-
-		put_bookmark(&text, watch, MAX(core->revision, watch->after), false);
-		frame = buf_error(&text) ? NULL : bytes_new(text.data, text.len);
-		push(watch, frame);
-	}
-	if (watch->ended)
-		return;
 	watch->bookmark_at_ns = core->now_ns + WATCH_BOOKMARK_NS;
-	if (core->now_ns >= watch->end_at_ns || arm(watch) < 0)
+	if (!over && arm(watch) < 0)
+		over = true;
+	if (watch->bookmarks && !watch->n_backlog) {
+		frame = bookmark_now(watch);
+		over |= !queue_frame(watch, frame);
+	}
+	if (over)
 		end(watch);
+	else
+		tell(watch);
 }
 
 void watch_done(struct core *core)
