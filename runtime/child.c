@@ -34,21 +34,24 @@ static int step_join(struct child *c)
 	return 0;
 }
 
-/* Where the clone could not do it: first in, then the namespace, whose root it becomes. */
+/* Where the clone could not do it. Before any namespace is joined: from inside of the container's
+ * cgroup namespace its own cgroup cannot be entered. */
 static int step_cgroup(struct child *c)
 {
 	int r = 0;
 
-	if (c->in_cgroup)
-		return 0;
-	if (c->enact->cgroup_fd >= 0)
+	if (!c->in_cgroup && c->enact->cgroup_fd >= 0)
 		r = fd_put_at(c->enact->cgroup_fd, "cgroup.procs", "0");
-	if (r < 0)
-		return err_set(&c->err, r, "enter the cgroup");
-	if (!c->enact->join && c->plan->clone_flags & CLONE_NEWCGROUP &&
-	    unshare(CLONE_NEWCGROUP) < 0)
-		return err_set(&c->err, -errno, "make a cgroup namespace");
-	return 0;
+	return r < 0 ? err_set(&c->err, r, "enter the cgroup") : 0;
+}
+
+/* What is entered now becomes the namespace's root. */
+static int step_cgroup_namespace(struct child *c)
+{
+	if (c->in_cgroup || c->enact->join || !(c->plan->clone_flags & CLONE_NEWCGROUP))
+		return 0;
+	return unshare(CLONE_NEWCGROUP) < 0 ? err_set(&c->err, -errno, "make a cgroup namespace")
+					    : 0;
 }
 
 static int step_time(struct child *c)
@@ -379,10 +382,25 @@ static int step_exec(struct child *c)
 
 /* The order is the design: see DESIGN, "Child order". */
 static int (*const steps[])(struct child *c) = {
-	step_join,	step_cgroup, step_user_root, step_time,	       step_names,
-	step_oom_score, step_rootfs, step_console,   step_pause_made,  step_hooks_container,
-	step_enter,	step_stdio,  step_limits,    step_pause_start, step_hooks_start,
-	step_cwd,	step_ids,    step_exec,
+	step_cgroup,
+	step_join,
+	step_cgroup_namespace,
+	step_user_root,
+	step_time,
+	step_names,
+	step_oom_score,
+	step_rootfs,
+	step_console,
+	step_pause_made,
+	step_hooks_container,
+	step_enter,
+	step_stdio,
+	step_limits,
+	step_pause_start,
+	step_hooks_start,
+	step_cwd,
+	step_ids,
+	step_exec,
 };
 
 /* Handlers end with execve; only what is ignored would be handed down. Ours, and what shells and

@@ -682,6 +682,62 @@ def test_a_limit_that_cannot_be_set_is_an_error(box):
     assert r.returncode == 1 and "memory.max" in r.stderr and "does not have that controller" in r.stderr
 
 
+def need_controllers(*names):
+    have = pathlib.Path(CGROUPS, "cgroup.controllers").read_text().split() if CGROUPS else []
+    missing = set(names) - set(have)
+    if missing:
+        pytest.skip(f"this machine's cgroup2 lacks {' '.join(sorted(missing))}")
+
+
+def knob(cid, name):
+    return pathlib.Path(CGROUPS, "shallop-runtime", cid, name).read_text().strip()
+
+
+def test_limits_are_written(box):
+    need_controllers("memory", "cpu", "pids", "cpuset")
+    box.config["linux"]["resources"].update(
+        memory={"limit": 64 << 20, "reservation": 32 << 20}, pids={"limit": 50},
+        cpu={"shares": 1024, "quota": 50000, "period": 100000, "cpus": "0"},
+        unified={"memory.high": "50331648"})
+    box.start()
+    assert [knob("c", n) for n in ("memory.max", "memory.low", "memory.high", "pids.max", "cpu.max", "cpu.weight",
+                                   "cpuset.cpus")] == \
+        [str(64 << 20), str(32 << 20), "50331648", "50", "50000 100000", "39", "0"]
+
+
+def test_memory_limit_kills(box):
+    need_controllers("memory")
+    box.config["linux"]["resources"]["memory"] = {"limit": 20 << 20, "swap": 20 << 20}
+    r = box.run("dd if=/dev/zero of=/dev/shm/x bs=1M count=40 2>/dev/null; echo survived $?", check=False)
+    assert r.returncode == 137 or "survived 137" in r.stdout
+
+
+def test_pids_limit_holds(box):
+    need_controllers("pids")
+    box.config["linux"]["resources"]["pids"] = {"limit": 5}
+    r = box.run("for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait", check=False)
+    assert "fork" in r.stderr
+
+
+def test_cpu_quota_slows_down(box):
+    need_controllers("cpu")
+    box.config["linux"]["resources"]["cpu"] = {"quota": 10000, "period": 100000}
+    box.run("i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; cat /proc/self/cgroup")
+    box.start("while :; do :; done")
+    time.sleep(1)
+    stat = dict(line.split() for line in knob("c", "cpu.stat").splitlines())
+    assert int(stat["nr_throttled"]) > 3
+
+
+def test_an_impossible_value_is_an_error_and_leaves_nothing(box):
+    need_controllers("memory")
+    box.config["linux"]["resources"]["unified"] = {"memory.max": "a lot"}
+    r = box.run(check=False)
+    assert r.returncode == 1 and "set memory.max to a lot" in r.stderr
+    box.config["linux"]["resources"]["unified"] = {"../x": "1"}
+    assert "no file name" in box.run(check=False).stderr
+
+
 @pytest.mark.parametrize("where,value,word", [
     (("process", "apparmorProfile"), "strict", "AppArmor"),
     (("process", "selinuxLabel"), "x", "SELinux"),
