@@ -152,7 +152,7 @@ static int save_id(struct instance *in, struct err *err)
 int instance_save(struct instance *in, struct err *err)
 {
 	auto_json struct json_object *json = json_new_object();
-	auto_buf struct buf text = { 0 };
+	auto_buf struct buf text = { 0 }, old = BUF_INIT(64 << 10);
 	auto_close int dir_fd = -EBADF;
 	char path[PATH_MAX];
 	int r;
@@ -181,6 +181,10 @@ int instance_save(struct instance *in, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "write settings");
 	instance_data_path(in, "settings.json", path, sizeof(path));
+	/* Unchanged, it is not written: a full disk is no reason not to start. */
+	if (fd_read_file(path, &old, NULL) == 0 && old.len == text.len &&
+	    memcmp(old.data, text.data, text.len) == 0)
+		return 0;
 	return fd_write_file_at(AT_FDCWD, path, text.data, text.len, 0644, err);
 }
 

@@ -349,6 +349,42 @@ def test_kill_9_loses_nothing_that_was_acknowledged(own_server):
     assert len(acknowledged) > 30
 
 
+def test_a_full_disk_stops_writes_but_neither_reads_nor_deletes():
+    s = Server()
+    s.data.mkdir()
+    r = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(s.data)],
+                       capture_output=True, text=True, check=False)
+    if r.returncode:
+        pytest.skip("needs the right to mount: " + r.stderr.strip())
+    try:
+        s.start()
+        for i in range(5):
+            assert s.ask("POST", CM, config_map(f"c{i}", text="x" * 20000))[0] == 201
+        with open(s.data / "filler", "wb", buffering=0) as filler, \
+                contextlib.suppress(OSError):
+            while True:
+                filler.write(b"x" * 4096)
+        for i in range(200):
+            status, _, body = s.ask("POST", CM, config_map(f"d{i}", text="x" * 20000))
+            if status != 201:
+                break
+        assert status >= 500 and "No space left on device" in body["message"]
+        assert s.ask("GET", "/readyz", admin=False, raw=True)[0] == 500
+        assert s.ask("GET", CM + "/c0")[0] == 200
+        for i in range(5):
+            assert s.ask("DELETE", CM + f"/c{i}")[0] == 200
+        s.stop()
+        s.start()
+        assert s.ask("GET", CM + "/c0")[0] == 404
+        (s.data / "filler").unlink()
+        assert s.ask("POST", CM, config_map("again"))[0] == 201
+        assert s.ask("GET", "/readyz", admin=False, raw=True)[2] == b"ok"
+    finally:
+        s.stop(signal.SIGKILL)
+        subprocess.run(["umount", str(s.data)], check=True)
+        shutil.rmtree(s.dir)
+
+
 # ---- nodes
 
 def test_a_node_registers_and_gets_a_part_of_the_pod_range(own_server):
