@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/yaml.h"
 #include "ctl/command.h"
 
 static const struct {
@@ -19,7 +18,7 @@ static const struct {
 int change_open(struct cli *cli, struct change *ret)
 {
 	struct change change = { .cli = cli };
-	const char *dry = cli_str(cli, "dry-run"), *output = cli_str(cli, "output");
+	const char *dry = cli_str(cli, "dry-run");
 	bool known = false;
 	int r;
 
@@ -36,15 +35,14 @@ int change_open(struct cli *cli, struct change *ret)
 		return command_fail(
 			"Invalid dry-run value (%s). Must be \"none\", \"server\", or \"client\".",
 			dry);
-	if (*output && strcmp(output, "json") != 0 && strcmp(output, "yaml") != 0 &&
-	    strcmp(output, "name") != 0)
-		return command_fail(
-			"unable to match a printer suitable for the output format \"%s\", allowed "
-			"formats are: json,name,yaml",
-			output);
-	r = session_open(cli, &change.session);
+	r = printer_open(cli, false, &change.printer);
 	if (r != 0)
 		return r;
+	r = session_open(cli, &change.session);
+	if (r != 0) {
+		printer_close(&change.printer);
+		return r;
+	}
 	change.field_manager = cli_str(cli, "field-manager");
 	*ret = change;
 	return 0;
@@ -53,6 +51,7 @@ int change_open(struct cli *cli, struct change *ret)
 void change_close(struct change *change)
 {
 	selection_done(&change->selection);
+	printer_close(&change->printer);
 	session_close(&change->session);
 }
 
@@ -102,26 +101,28 @@ int change_print(struct change *change, const struct selected *item,
 	static const char *const notes[] = {
 		[DRY_NONE] = "", [DRY_CLIENT] = " (dry run)", [DRY_SERVER] = " (server dry run)"
 	};
-	const char *output = cli_str(change->cli, "output");
 	const char *name = json_str_at(object, "metadata.name");
 	auto_buf struct buf out = { 0 };
 	auto_json struct json_object *shown = NULL;
+	struct err err = { 0 };
 	char singular[256];
+	int r;
 
 	types_singular(&item->type, singular, sizeof(singular));
-	if (!*output || strcmp(output, "name") == 0) {
-		(void)printf(*output ? "%s/%s\n" : "%s/%s %s%s\n", singular,
-			     name ? name : item->name, done, notes[change->dry_run]);
+	if (change->printer.kind == PRINTER_TABLE || change->printer.kind == PRINTER_NAME) {
+		(void)printf(change->printer.kind == PRINTER_NAME ? "%s/%s\n" : "%s/%s %s%s\n",
+			     singular, name ? name : item->name, done, notes[change->dry_run]);
 		return 0;
 	}
 	shown = json_copy(object);
-	if (!cli_bool(change->cli, "show-managed-fields"))
+	if (printer_hides_managed(&change->printer) &&
+	    (!cli_has(change->cli, "show-managed-fields") ||
+	     !cli_bool(change->cli, "show-managed-fields")))
 		json_del(json_get(shown, "metadata"), "managedFields");
-	if (strcmp(output, "yaml") == 0) {
-		(void)yaml_write(&out, shown);
-	} else {
-		(void)json_write_style(&out, shown, JSON_INDENT_4 | JSON_SORTED | JSON_HTML_SAFE);
-		(void)buf_putc(&out, '\n');
+	r = printer_put(&change->printer, shown, &out, &err);
+	if (r < 0) {
+		change->failed = true;
+		return *err.text ? command_fail("%s", err.text) : 0;
 	}
 	return command_print(&out);
 }

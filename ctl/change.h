@@ -2,6 +2,7 @@
 /* What the commands that change objects share: queries, results, `pod/nginx created`. */
 #pragma once
 
+#include "ctl/printer.h"
 #include "ctl/selection.h"
 
 enum dry_run { DRY_NONE, DRY_CLIENT, DRY_SERVER };
@@ -10,6 +11,7 @@ struct change {
 	struct cli *cli;
 	struct session session;
 	struct selection selection;
+	struct printer printer;
 	enum dry_run dry_run;
 	const char *field_manager;
 	bool failed;

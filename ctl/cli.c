@@ -421,6 +421,11 @@ int64_t cli_duration_ns(const struct cli *cli, const char *name)
 	return ns;
 }
 
+bool cli_has(const struct cli *cli, const char *name)
+{
+	return find_flag(cli->command, name, strlen(name), 0) != NULL;
+}
+
 bool cli_given(const struct cli *cli, const char *name)
 {
 	return value_of(cli, must_find(cli, name)) != NULL;

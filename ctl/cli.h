@@ -66,6 +66,7 @@ bool cli_bool(const struct cli *cli, const char *flag);
 const char *cli_str(const struct cli *cli, const char *flag);
 int64_t cli_int(const struct cli *cli, const char *flag);
 int64_t cli_duration_ns(const struct cli *cli, const char *flag);
+bool cli_has(const struct cli *cli, const char *flag);	 /* does the command have it? */
 bool cli_given(const struct cli *cli, const char *flag); /* on this command line */
 /* Values of a CLI_LIST or CLI_ARRAY, NULL-terminated; never NULL. Borrowed. */
 const char *const *cli_list(const struct cli *cli, const char *flag);

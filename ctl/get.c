@@ -4,32 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/yaml.h"
 #include "ctl/command.h"
-#include "ctl/selection.h"
-#include "ctl/table.h"
-
-#define ACCEPT_TABLE                                                                               \
-	"application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;"        \
-	"g=meta.k8s.io,application/json"
-
-enum output { OUT_TABLE, OUT_WIDE, OUT_JSON, OUT_YAML, OUT_NAME, OUTPUT_COUNT };
-static const char *const output_names[] = {
-	[OUT_TABLE] = "",    [OUT_WIDE] = "wide", [OUT_JSON] = "json",
-	[OUT_YAML] = "yaml", [OUT_NAME] = "name",
-};
-_Static_assert(ARRAY_LEN(output_names) == OUTPUT_COUNT, "every output has a name");
-
-struct get {
-	struct cli *cli;
-	struct session session;
-	struct selection selection;
-	enum output output;
-	bool all_namespaces, watch;
-	struct json_object *items; /* of json, yaml and name */
-	size_t printed;		   /* rows, for "No resources found" */
-	bool failed;
-};
+#include "ctl/get.h"
+#include "ctl/sortby.h"
 
 /* ---- asking ---- */
 
@@ -41,8 +18,8 @@ static void add_query(struct buf *path, bool *first, const char *key, const char
 }
 
 /* The path of @item with selectors; "limit" for lists, "watch" and "resourceVersion" for watches. */
-static int make_path(struct get *get, const struct selected *item, bool watch, const char *version,
-		     const char *more, struct buf *path)
+int get_path(struct get *get, const struct selected *item, bool watch, const char *version,
+	     const char *more, struct buf *path)
 {
 	const char *selector = cli_str(get->cli, "selector"),
 		   *fields = cli_str(get->cli, "field-selector");
@@ -64,6 +41,8 @@ static int make_path(struct get *get, const struct selected *item, bool watch, c
 	}
 	if (!watch && !item->name && cli_int(get->cli, "chunk-size") > 0)
 		add_query(path, &first, "limit", cli_str(get->cli, "chunk-size"));
+	if (*get->sort_by && get_prints_tables(get))
+		add_query(path, &first, "includeObject", "Object");
 	if (more && *more)
 		add_query(path, &first, "continue", more);
 	if (version)
@@ -82,8 +61,7 @@ static int complain(struct get *get, const struct err *err)
 
 /* ---- json, yaml, name ---- */
 
-static int collect_one(struct get *get, const struct resource_type *type,
-		       struct json_object *object)
+int get_collect_one(struct get *get, const struct resource_type *type, struct json_object *object)
 {
 	char version[192];
 
@@ -92,12 +70,12 @@ static int collect_one(struct get *get, const struct resource_type *type,
 	/* Items of a typed list carry neither. */
 	(void)json_put_str(object, "apiVersion", version);
 	(void)json_put_str(object, "kind", type->kind);
-	if (!cli_bool(get->cli, "show-managed-fields"))
+	if (printer_hides_managed(&get->printer) && !cli_bool(get->cli, "show-managed-fields"))
 		json_del(json_get(object, "metadata"), "managedFields");
 	return json_add(get->items, json_ref(object));
 }
 
-static int collect(struct get *get, const struct selected *item, struct err *err)
+int get_collect(struct get *get, const struct selected *item, struct err *err)
 {
 	auto_buf struct buf more = { 0 };
 	int r;
@@ -107,19 +85,19 @@ static int collect(struct get *get, const struct selected *item, struct err *err
 		auto_buf struct buf path = { 0 };
 		const struct json_object *items;
 
-		r = make_path(get, item, false, NULL, buf_str(&more), &path);
+		r = get_path(get, item, false, NULL, buf_str(&more), &path);
 		if (r == 0)
 			r = rest_get(get->session.rest, buf_str(&path), NULL, &answer, err);
 		if (r < 0)
 			return r;
 		items = json_get(answer, "items");
 		if (item->name) {
-			if (collect_one(get, &item->type, answer) < 0)
+			if (get_collect_one(get, &item->type, answer) < 0)
 				return err_set(err, -ENOMEM, "error: read %s", item->name);
 			return 0;
 		}
 		for (size_t i = 0; i < json_len(items); i++)
-			if (collect_one(get, &item->type, json_idx(items, i)) < 0)
+			if (get_collect_one(get, &item->type, json_idx(items, i)) < 0)
 				return err_set(err, -ENOMEM, "error: read %s", item->type.resource);
 		buf_clear(&more);
 		if (json_str_at(answer, "metadata.continue"))
@@ -128,61 +106,42 @@ static int collect(struct get *get, const struct selected *item, struct err *err
 	return 0;
 }
 
-static void print_name(const struct json_object *object, struct buf *out)
-{
-	const char *version = json_str_at(object, "apiVersion"), *slash = strchr(version, '/');
-	struct resource_type type = { 0 };
-	char singular[256];
-
-	if (slash)
-		(void)snprintf(type.group, sizeof(type.group), "%.*s", (int)(slash - version),
-			       version);
-	(void)snprintf(type.kind, sizeof(type.kind), "%s", json_str_at(object, "kind"));
-	types_singular(&type, singular, sizeof(singular));
-	(void)buf_printf(out, "%s/%s\n", singular, json_str_at(object, "metadata.name"));
-}
-
-static int print_object(struct get *get, const struct json_object *object, struct buf *out)
-{
-	if (get->output == OUT_YAML)
-		return yaml_write(out, object);
-	(void)json_write_style(out, object, JSON_INDENT_4 | JSON_SORTED | JSON_HTML_SAFE);
-	return buf_putc(out, '\n');
-}
-
-static int print_collected(struct get *get)
+int get_print_collected(struct get *get)
 {
 	auto_json struct json_object *list = NULL;
+	const struct json_object *object = json_idx(get->items, 0);
 	auto_buf struct buf out = { 0 };
-	int r = 0;
+	struct err err = { 0 };
+	int r;
 
-	if (get->output == OUT_NAME) {
-		for (size_t i = 0; i < json_len(get->items); i++)
-			print_name(json_idx(get->items, i), &out);
-		return command_print(&out);
-	}
-	if (get->selection.one_object) {
-		if (json_len(get->items) == 0)
-			return 0;
-		r = print_object(get, json_idx(get->items, 0), &out);
-	} else {
+	if (get->selection.one_object && !object)
+		return 0;
+	if (*get->sort_by && !get->selection.one_object)
+		if (sortby(get->items, NULL, get->sort_by, &err) < 0)
+			return command_fail("%s", err.text);
+	if (!get->selection.one_object) {
 		list = json_new_object();
 		(void)json_put_str(list, "apiVersion", "v1");
 		(void)json_put(list, "items", json_ref(get->items));
 		(void)json_put_str(list, "kind", "List");
 		(void)json_put_at(list, "metadata.resourceVersion", json_new_string(""));
-		r = print_object(get, list, &out);
+		object = list;
 	}
-	return r < 0 ? command_fail("print: %s", err_text(r)) : command_print(&out);
+	r = printer_put(&get->printer, object, &out, &err);
+	if (r < 0)
+		return *err.text || get->printer.kind != PRINTER_JSONPATH
+			       ? command_fail("%s", *err.text ? err.text : err_text(r))
+			       : 1;
+	return command_print(&out);
 }
 
 /* ---- tables ---- */
 
-static void table_setup(struct get *get, const struct selected *item, char *prefix,
-			size_t prefix_size, struct table_printer *printer)
+void get_table_setup(struct get *get, const struct selected *item, char *prefix, size_t prefix_size,
+		     struct table_printer *printer)
 {
 	struct table_options options = {
-		.wide = get->output == OUT_WIDE,
+		.wide = get->printer.kind == PRINTER_WIDE,
 		.no_headers = cli_bool(get->cli, "no-headers"),
 		.show_labels = cli_bool(get->cli, "show-labels"),
 		.with_namespace = get->all_namespaces && item->type.namespaced,
@@ -197,8 +156,8 @@ static void table_setup(struct get *get, const struct selected *item, char *pref
 }
 
 /* A list may come in chunks; they are one table to the eye. */
-static int fetch_table(struct get *get, const struct selected *item, struct json_object **ret,
-		       struct err *err)
+int get_table(struct get *get, const struct selected *item, struct json_object **ret,
+	      struct err *err)
 {
 	auto_json struct json_object *table = NULL;
 	auto_buf struct buf more = { 0 };
@@ -206,10 +165,11 @@ static int fetch_table(struct get *get, const struct selected *item, struct json
 	do {
 		auto_json struct json_object *chunk = NULL;
 		auto_buf struct buf path = { 0 };
-		int r = make_path(get, item, false, NULL, buf_str(&more), &path);
+		int r = get_path(get, item, false, NULL, buf_str(&more), &path);
 
 		if (r == 0)
-			r = rest_get(get->session.rest, buf_str(&path), ACCEPT_TABLE, &chunk, err);
+			r = rest_get(get->session.rest, buf_str(&path), GET_ACCEPT_TABLE, &chunk,
+				     err);
 		if (r < 0)
 			return r;
 		buf_clear(&more);
@@ -237,12 +197,12 @@ static int print_group(struct get *get, size_t from, size_t to, bool blank_befor
 	char prefix[256];
 	int r = 0;
 
-	table_setup(get, &get->selection.items[from], prefix, sizeof(prefix), &printer);
+	get_table_setup(get, &get->selection.items[from], prefix, sizeof(prefix), &printer);
 	for (size_t i = from; i < to; i++) {
 		auto_json struct json_object *table = NULL;
 		struct err err = { 0 };
 
-		r = fetch_table(get, &get->selection.items[i], &table, &err);
+		r = get_table(get, &get->selection.items[i], &table, &err);
 		if (r == -ENOENT && cli_bool(get->cli, "ignore-not-found"))
 			continue;
 		if (r < 0) {
@@ -258,6 +218,8 @@ static int print_group(struct get *get, size_t from, size_t to, bool blank_befor
 				       json_ref(json_idx(json_get(table, "rows"), k)));
 	}
 	r = 0;
+	if (all && *get->sort_by && sortby(json_get(all, "rows"), "object", get->sort_by, NULL) < 0)
+		return 0; /* kubectl finds nothing then, and says so */
 	if (json_len(json_get(all, "rows"))) {
 		if (blank_before && get->printed)
 			(void)buf_putc(&out, '\n');
@@ -297,141 +259,7 @@ static int print_tables(struct get *get)
 	return r;
 }
 
-/* ---- watching ---- */
-
-struct watching {
-	struct get *get;
-	const struct selected *item;
-	struct table_printer printer;
-	struct buf pending; /* an event that has not come whole yet */
-	struct err err;
-};
-
-static int watch_print(struct watching *w, struct json_object *event)
-{
-	struct get *get = w->get;
-	struct json_object *object = json_get(event, "object");
-	const char *type = json_str_at(event, "type");
-	auto_buf struct buf out = { 0 };
-	int r = 0;
-
-	if (type && strcmp(type, "BOOKMARK") == 0)
-		return 0;
-	if (type && strcmp(type, "ERROR") == 0)
-		return err_say(&w->err, -EREMOTEIO, "error: %s",
-			       json_str_at(object, "message") ? json_str_at(object, "message")
-							      : "watch ended");
-	if (get->output == OUT_TABLE || get->output == OUT_WIDE) {
-		r = table_print(&w->printer, object, &out);
-	} else {
-		get->items = json_unref(get->items);
-		get->items = json_new_array();
-		r = collect_one(get, &w->item->type, object);
-		if (r == 0 && get->output == OUT_NAME)
-			print_name(json_idx(get->items, 0), &out);
-		else if (r == 0)
-			r = print_object(get, json_idx(get->items, 0), &out);
-		if (get->output == OUT_YAML)
-			(void)fputs("---\n", stdout);
-	}
-	return r < 0 ? r : command_print(&out);
-}
-
-static int on_watch_piece(const char *bytes, size_t len, void *data)
-{
-	struct watching *w = data;
-	char *newline;
-
-	if (buf_append(&w->pending, bytes, len) < 0)
-		return -ENOMEM;
-	while ((newline = memchr(buf_str(&w->pending), '\n', w->pending.len))) {
-		auto_json struct json_object *event = NULL;
-		size_t n = (size_t)(newline - w->pending.data) + 1;
-		int r = json_parse(w->pending.data, n, &event, &w->err);
-
-		buf_consume(&w->pending, n);
-		if (r == 0)
-			r = watch_print(w, event);
-		if (r != 0)
-			return r < 0 ? r : 1;
-	}
-	return 0;
-}
-
-static int watch_from(struct watching *w, const char *version)
-{
-	struct get *get = w->get;
-	bool table = get->output == OUT_TABLE || get->output == OUT_WIDE;
-	struct rest_request q = { .method = "GET", .on_piece = on_watch_piece, .data = w };
-	auto_buf struct buf path = { 0 };
-	int r;
-
-	q.accept = table ? ACCEPT_TABLE : NULL;
-	r = make_path(get, w->item, true, version, NULL, &path);
-	q.path = buf_str(&path);
-	if (r == 0)
-		r = rest_call(get->session.rest, &q, NULL, &w->err);
-	return r < 0 ? session_fail(&w->err) : 0;
-}
-
-static int watch(struct get *get)
-{
-	struct watching w = { .get = get, .item = &get->selection.items[0] };
-	auto_json struct json_object *first = NULL;
-	char prefix[256];
-	const char *version = NULL;
-	struct err err = { 0 };
-	int r = 0;
-
-	if (get->selection.n != 1)
-		return command_fail("watch is only supported on individual resources and resource "
-				    "collections - %zu "
-				    "resources were found",
-				    get->selection.n);
-	table_setup(get, w.item, prefix, sizeof(prefix), &w.printer);
-	r = fetch_table(get, w.item, &first, &err);
-	if (r < 0) {
-		table_done(&w.printer);
-		return session_fail(&err);
-	}
-	version = json_str_at(first, "metadata.resourceVersion");
-	if (!cli_bool(get->cli, "watch-only")) {
-		auto_buf struct buf out = { 0 };
-
-		if (get->output == OUT_TABLE || get->output == OUT_WIDE) {
-			if (json_len(json_get(first, "rows")))
-				r = table_print(&w.printer, first, &out);
-		} else {
-			r = collect(get, w.item, &err);
-			if (r == 0)
-				r = print_collected(get);
-		}
-		if (r == 0)
-			r = command_print(&out);
-	}
-	if (r == 0)
-		r = watch_from(&w, version);
-	table_done(&w.printer);
-	buf_done(&w.pending);
-	return r;
-}
-
 /* ---- the command ---- */
-
-static int parse_output(struct get *get)
-{
-	const char *text = cli_str(get->cli, "output");
-
-	for (size_t i = 0; i < ARRAY_LEN(output_names); i++)
-		if (strcmp(output_names[i], text) == 0) {
-			get->output = (enum output)i;
-			return 0;
-		}
-	return command_fail(
-		"unable to match a printer suitable for the output format \"%s\", allowed formats "
-		"are: json,name,wide,yaml",
-		text);
-}
 
 static int select_objects(struct get *get, struct err *err)
 {
@@ -483,11 +311,11 @@ static int run(struct get *get)
 	if (r < 0)
 		return session_fail(&err);
 	if (get->watch)
-		return watch(get);
-	if (get->output == OUT_TABLE || get->output == OUT_WIDE)
+		return get_watch(get);
+	if (get_prints_tables(get))
 		return print_tables(get) ? 1 : get->failed;
 	for (size_t i = 0; i < get->selection.n; i++) {
-		r = collect(get, &get->selection.items[i], &err);
+		r = get_collect(get, &get->selection.items[i], &err);
 		if (r == -ENOENT && cli_bool(get->cli, "ignore-not-found"))
 			continue;
 		if (r < 0)
@@ -495,25 +323,29 @@ static int run(struct get *get)
 	}
 	if (get->failed && get->selection.one_object)
 		return 1;
-	return print_collected(get) || get->failed;
+	return get_print_collected(get) || get->failed;
 }
 
 int command_get(struct cli *cli)
 {
 	struct get get = { .cli = cli };
-	int r = parse_output(&get);
+	int r = printer_open(cli, true, &get.printer);
 
 	if (r != 0)
 		return r;
 	get.all_namespaces = cli_bool(cli, "all-namespaces");
 	get.watch = cli_bool(cli, "watch") || cli_bool(cli, "watch-only");
+	get.sort_by = cli_str(cli, "sort-by");
 	r = session_open(cli, &get.session);
-	if (r != 0)
+	if (r != 0) {
+		printer_close(&get.printer);
 		return r;
+	}
 	get.items = json_new_array();
 	r = run(&get);
 	(void)json_unref(get.items);
 	selection_done(&get.selection);
+	printer_close(&get.printer);
 	session_close(&get.session);
 	return r;
 }

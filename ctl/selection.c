@@ -89,6 +89,27 @@ static int of_slashes(struct session *session, const char *const *args, size_t n
 	return 0;
 }
 
+/* Every type of the category "all" that can be listed. */
+static int of_category(struct session *session, const char *category,
+		       const struct selection_options *options, struct selection *s,
+		       size_t *n_types, struct err *err)
+{
+	const struct resource_info *all;
+	size_t n;
+	int r = types_all(session->types, &all, &n, err);
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (!all[i].preferred || !types_in_list(all[i].verbs, "list", 4) ||
+		    !types_in_list(all[i].categories, category, strlen(category)))
+			continue;
+		r = add(s, &all[i].type, namespace_of(session, options), NULL, NULL, NULL);
+		++*n_types;
+	}
+	/* Names carry their type even if the server has but one such. */
+	*n_types += *n_types == 1;
+	return r;
+}
+
 /* "pods,services", each found once */
 static int of_types(struct session *session, const char *list, const char *const *names,
 		    size_t n_names, const struct selection_options *options, struct selection *s,
@@ -104,10 +125,13 @@ static int of_types(struct session *session, const char *list, const char *const
 
 		(void)snprintf(word, sizeof(word), "%.*s", (int)len, list);
 		list += len + (list[len] == ',');
-		if (strcmp(word, "all") == 0)
-			r = types_find(session->types, "pods", &type, err);
-		else
-			r = types_find(session->types, word, &type, err);
+		if (strcmp(word, "all") == 0) {
+			r = of_category(session, word, options, s, &n_types, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		r = types_find(session->types, word, &type, err);
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < MAX(n_names, 1u); i++)

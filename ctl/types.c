@@ -9,13 +9,9 @@
 
 #include "orchestrator/schema/schema.h"
 
-struct known {
-	struct resource_type type;
-	char short_names[128];
-};
 struct types {
 	struct rest *rest;
-	struct known *known; /* from discovery */
+	struct resource_info *known; /* from discovery */
 	size_t n, cap;
 	bool asked;
 };
@@ -44,28 +40,59 @@ static void copy(char *to, size_t size, const char *from)
 
 /* ---- discovery ---- */
 
+bool types_in_list(const char *list, const char *word, size_t len)
+{
+	while (list && *list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && strncasecmp(list, word, n) == 0)
+			return true;
+		list += n + (list[n] == ',');
+	}
+	return false;
+}
+
+/* An array of strings, comma-separated. */
+static void copy_list(char *to, size_t size, const struct json_object *list)
+{
+	size_t used = 0;
+
+	*to = '\0';
+	for (size_t i = 0; i < json_len(list) && used < size; i++)
+		used += (size_t)snprintf(to + used, size - used, "%s%s", i ? "," : "",
+					 json_str(json_idx(list, i)));
+}
+
+static bool is_known(const struct types *types, const char *group, const char *resource)
+{
+	for (size_t i = 0; i < types->n; i++)
+		if (strcmp(types->known[i].type.group, group) == 0 &&
+		    strcmp(types->known[i].type.resource, resource) == 0)
+			return true;
+	return false;
+}
+
 static int add_known(struct types *types, const char *group, const char *version,
 		     const struct json_object *resource)
 {
-	const struct json_object *shorts = json_get(resource, "shortNames");
-	struct known known = { 0 };
+	struct resource_info info = { 0 };
 	const char *scope = json_str_at(resource, "scope");
-	size_t used = 0;
 	int r;
 
-	copy(known.type.group, sizeof(known.type.group), group);
-	copy(known.type.version, sizeof(known.type.version), version);
-	copy(known.type.kind, sizeof(known.type.kind), json_str_at(resource, "responseKind.kind"));
-	copy(known.type.resource, sizeof(known.type.resource), json_str_at(resource, "resource"));
-	copy(known.type.singular, sizeof(known.type.singular),
+	copy(info.type.group, sizeof(info.type.group), group);
+	copy(info.type.version, sizeof(info.type.version), version);
+	copy(info.type.kind, sizeof(info.type.kind), json_str_at(resource, "responseKind.kind"));
+	copy(info.type.resource, sizeof(info.type.resource), json_str_at(resource, "resource"));
+	copy(info.type.singular, sizeof(info.type.singular),
 	     json_str_at(resource, "singularResource"));
-	known.type.namespaced = scope && strcmp(scope, "Namespaced") == 0;
-	for (size_t i = 0; i < json_len(shorts) && used < sizeof(known.short_names); i++)
-		used += (size_t)snprintf(known.short_names + used, sizeof(known.short_names) - used,
-					 "%s%s", i ? "," : "", json_str(json_idx(shorts, i)));
+	info.type.namespaced = scope && strcmp(scope, "Namespaced") == 0;
+	copy_list(info.short_names, sizeof(info.short_names), json_get(resource, "shortNames"));
+	copy_list(info.verbs, sizeof(info.verbs), json_get(resource, "verbs"));
+	copy_list(info.categories, sizeof(info.categories), json_get(resource, "categories"));
+	info.preferred = !is_known(types, info.type.group, info.type.resource);
 	r = array_grow(&types->known, &types->cap, types->n + 1, sizeof(*types->known));
 	if (r == 0)
-		types->known[types->n++] = known;
+		types->known[types->n++] = info;
 	return r;
 }
 
@@ -114,19 +141,6 @@ static int discover(struct types *types, struct err *err)
 
 /* ---- matching ---- */
 
-/* Is @word (of @len bytes) one of a comma-separated list? */
-static bool in_list(const char *list, const char *word, size_t len)
-{
-	while (list && *list) {
-		size_t n = strcspn(list, ",");
-
-		if (n == len && strncasecmp(list, word, n) == 0)
-			return true;
-		list += n + (list[n] == ',');
-	}
-	return false;
-}
-
 /* "deployments.v1.apps", "deployments.apps", "deployments": the parts that are given must match. */
 struct wanted {
 	const char *name;
@@ -140,7 +154,7 @@ static bool fits(const struct wanted *want, const struct resource_type *type,
 	const char *rest = want->rest;
 	size_t v;
 	const char *names[] = { type->resource, type->singular, type->kind };
-	bool named = in_list(short_names, want->name, want->name_len);
+	bool named = types_in_list(short_names, want->name, want->name_len);
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		named |= strlen(names[i]) == want->name_len &&
@@ -227,28 +241,13 @@ int types_of_kind(struct types *types, const char *api_version, const char *kind
 		       api_version);
 }
 
-static int by_group_then_name(const void *a, const void *b)
+int types_all(struct types *types, const struct resource_info **ret, size_t *ret_n, struct err *err)
 {
-	const struct resource_type *x = a, *y = b;
-	int order = strcmp(x->group, y->group);
-
-	return order ? order : strcmp(x->resource, y->resource);
-}
-
-int types_all(struct types *types, struct resource_type **ret, size_t *ret_n, struct err *err)
-{
-	struct resource_type *all;
 	int r = discover(types, err);
 
 	if (r < 0)
 		return r;
-	all = calloc(types->n ? types->n : 1, sizeof(*all));
-	if (!all)
-		return err_set(err, -ENOMEM, "list resource types");
-	for (size_t i = 0; i < types->n; i++)
-		all[i] = types->known[i].type;
-	qsort(all, types->n, sizeof(*all), by_group_then_name);
-	*ret = all;
+	*ret = types->known;
 	*ret_n = types->n;
 	return 0;
 }

@@ -18,6 +18,13 @@ struct resource_type {
 	bool namespaced;
 };
 
+/* What discovery says of a type. Lists are comma-separated. */
+struct resource_info {
+	struct resource_type type;
+	char short_names[128], verbs[128], categories[64];
+	bool preferred; /* the group's first version that has it */
+};
+
 struct types; /* caches what discovery said */
 int types_new(struct rest *rest, struct types **ret);
 struct types *types_free(struct types *types);
@@ -30,8 +37,11 @@ int types_find(struct types *types, const char *word, struct resource_type *ret,
  * kind …` sentence. */
 int types_of_kind(struct types *types, const char *api_version, const char *kind,
 		  struct resource_type *ret, struct err *err);
-/* Every listable resource, sorted as `api-resources` prints them. */
-int types_all(struct types *types, struct resource_type **ret, size_t *ret_n, struct err *err);
+/* Every resource that discovery names, in its order; *ret is borrowed from @types. */
+int types_all(struct types *types, const struct resource_info **ret, size_t *ret_n,
+	      struct err *err);
+/* Is @word (of @len bytes) one of a comma-separated list? Case does not matter. */
+bool types_in_list(const char *list, const char *word, size_t len);
 
 /* "/api/v1/namespaces/NS/pods/NAME"; @name "" for the collection, @namespace "" for all of them. */
 int types_path(const struct resource_type *type, const char *namespace, const char *name,
