@@ -307,6 +307,10 @@ static bool valid(struct request *request, const struct json_object *json,
 		return false;
 	}
 	schema_validate(request->kind, json, old, problems);
+	if (schema_problems_are_incomplete(problems)) {
+		request_fail_error(request, -ENOMEM, NULL);
+		return false;
+	}
 	if (schema_problems_count(problems) == 0) {
 		warn_of_oddities(request, json, old);
 		return true;

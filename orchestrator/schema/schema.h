@@ -196,6 +196,7 @@ void schema_problem(struct schema_problems *problems, enum schema_cause cause, c
 		    const char *value_text, const char *fmt, ...) PRINTF_LIKE(5, 6);
 /* Memory ran out: not all that is wrong is there. It counts as a problem. */
 void schema_problems_incomplete(struct schema_problems *problems);
+bool schema_problems_are_incomplete(const struct schema_problems *problems);
 size_t schema_problems_count(const struct schema_problems *problems);
 /* `Pod "x" is invalid: [spec.…: Required value: …, …]`, and the causes array of the Status. */
 int schema_problems_message(const struct schema_problems *problems, const struct schema_kind *kind,

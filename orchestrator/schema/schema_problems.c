@@ -93,6 +93,11 @@ void schema_problems_incomplete(struct schema_problems *problems)
 	problems->failed = -ENOMEM;
 }
 
+bool schema_problems_are_incomplete(const struct schema_problems *problems)
+{
+	return problems->failed != 0;
+}
+
 size_t schema_problems_count(const struct schema_problems *problems)
 {
 	return problems->n + (problems->failed != 0);
