@@ -10,8 +10,9 @@
 #include "orchestrator/schema/schema.h"
 
 extern const struct schema_column config_map_columns[], endpoints_columns[], event_columns[],
-	namespace_columns[], node_columns[], pod_columns[], secret_columns[],
-	service_account_columns[], service_columns[], lease_columns[], endpoint_slice_columns[];
+	namespace_columns[], node_columns[], pod_columns[], pod_template_columns[],
+	secret_columns[], service_account_columns[], service_columns[], lease_columns[],
+	endpoint_slice_columns[];
 
 #define COLUMN_NAME                                                                                \
 	{                                                                                          \
@@ -40,6 +41,8 @@ schema_cell_fn cell_age; /* since metadata.creationTimestamp */
 /* Since the point @time says, "<unknown>" if it says none; @before and @after may be NULL. */
 struct json_object *cell_since(const char *time, const char *before, const char *after);
 struct json_object *cell_text(struct buf *buf, const char *missing); /* @missing if it is empty */
+/* "a=1,b=2", sorted; "<none>" of nothing */
+struct json_object *cell_labels(const struct json_object *labels);
 const char *cell_string(const struct json_object *object, const char *path); /* never NULL */
 
 /* "a,b,c + 2 more...": append to a list that shows three. */

@@ -249,3 +249,17 @@ static const struct schema_field pod_fields[] = {
 	REF(core_v1_pod_status, "status", 3, ALWAYS),
 };
 TYPE(core_v1_pod, "core.v1.Pod", pod_fields);
+
+static const struct schema_field pod_template_spec_fields[] = {
+	REF(meta_v1_object_meta, "metadata", 1, ALWAYS),
+	REF(core_v1_pod_spec, "spec", 2, ALWAYS),
+};
+TYPE(core_v1_pod_template_spec, "core.v1.PodTemplateSpec", pod_template_spec_fields,
+     .check = pod_template_spec_check);
+
+static const struct schema_field pod_template_fields[] = {
+	TYPE_META,
+	REF(meta_v1_object_meta, "metadata", 1, ALWAYS),
+	REF(core_v1_pod_template_spec, "template", 2, ALWAYS),
+};
+TYPE(core_v1_pod_template, "core.v1.PodTemplate", pod_template_fields);

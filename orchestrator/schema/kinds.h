@@ -10,6 +10,7 @@ void namespace_defaults(struct json_object *object);
 void node_defaults(struct json_object *object);
 void pod_defaults(struct json_object *object);
 void pod_spec_defaults(struct json_object *spec); /* what templates get too */
+void pod_template_defaults(struct json_object *object);
 void secret_defaults(struct json_object *object);
 void service_defaults(struct json_object *object);
 
@@ -23,4 +24,4 @@ schema_validate_fn config_map_validate, endpoints_validate, event_validate, name
 /* ---- warnings.c ---- */
 
 typedef void schema_warn_fn(const struct json_object *object, struct buf *lines);
-schema_warn_fn pod_warn, service_warn;
+schema_warn_fn pod_warn, pod_template_warn, service_warn;

@@ -53,7 +53,7 @@ static void check_namespace(struct schema_site *site, const struct schema_kind *
 		site_text_rule(site, "namespace", namespace, rule_label);
 }
 
-static void check_annotations(struct schema_site *site, const struct json_object *annotations)
+void metadata_annotations(struct schema_site *site, const struct json_object *annotations)
 {
 	struct json_iter it;
 	size_t total = 0;
@@ -202,7 +202,7 @@ void metadata_validate(struct schema_site *site, const struct schema_kind *kind)
 		site_problem(site, CAUSE_INVALID, "generation", json_get(metadata, "generation"),
 			     "must be greater than or equal to 0");
 	site_labels(site, "labels", json_get(metadata, "labels"));
-	check_annotations(site, json_get(metadata, "annotations"));
+	metadata_annotations(site, json_get(metadata, "annotations"));
 	check_owners(site, json_get(metadata, "ownerReferences"));
 	metadata_finalizers(site, "finalizers", json_get(metadata, "finalizers"), true);
 	if (site->old)

@@ -243,3 +243,39 @@ const struct schema_column pod_columns[] = {
 	COLUMN_CELL("Readiness Gates", 1, gates_cell, "Gates that are open, of all it has"),
 	{ 0 },
 };
+
+/* ---- PodTemplate ---- */
+
+static struct json_object *joined(const struct json_object *object, const char *key)
+{
+	const struct json_object *containers = json_at(object, "template.spec.containers");
+	auto_buf struct buf text = BUF_INIT(1 << 20);
+
+	for (size_t i = 0, n = json_len(containers); i < n; i++)
+		(void)buf_printf(&text, "%s%s", i ? "," : "",
+				 cell_string(json_idx(containers, i), key));
+	return cell_text(&text, "");
+}
+
+static struct json_object *names_cell(const struct json_object *object)
+{
+	return joined(object, "name");
+}
+
+static struct json_object *images_cell(const struct json_object *object)
+{
+	return joined(object, "image");
+}
+
+static struct json_object *template_labels_cell(const struct json_object *object)
+{
+	return cell_labels(json_at(object, "template.metadata.labels"));
+}
+
+const struct schema_column pod_template_columns[] = {
+	COLUMN_NAME,
+	COLUMN_CELL("Containers", 0, names_cell, "Names of the containers"),
+	COLUMN_CELL("Images", 0, images_cell, "Their images"),
+	COLUMN_CELL("Pod Labels", 0, template_labels_cell, "Labels that the pods will have"),
+	{ 0 },
+};

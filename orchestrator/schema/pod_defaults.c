@@ -171,3 +171,11 @@ void pod_defaults(struct json_object *object)
 		(void)json_put_int(spec, "terminationGracePeriodSeconds", 1);
 	default_pod_ips(json_get(object, "status"));
 }
+
+void pod_template_defaults(struct json_object *object)
+{
+	struct json_object *spec = json_at(object, "template.spec");
+
+	if (spec)
+		pod_spec_defaults(spec);
+}

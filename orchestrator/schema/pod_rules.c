@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "orchestrator/schema/kinds.h"
+#include "orchestrator/schema/metadata_rules.h"
 #include "orchestrator/schema/rules.h"
 
 static const char *const container_lists[] = { "initContainers", "containers",
@@ -250,6 +251,18 @@ void pod_spec_check(struct schema_site *site, const struct json_object *spec)
 				     ? "must provide at least one DNS nameserver when `dnsPolicy` "
 				       "is None"
 				     : "must provide `dnsConfig` when `dnsPolicy` is None");
+}
+
+/* A template's metadata has labels and annotations, and nothing that a name would need. */
+void pod_template_spec_check(struct schema_site *site, const struct json_object *template)
+{
+	const struct json_object *metadata = json_get(template, "metadata");
+
+	site_labels(site, "labels", json_get(metadata, "labels"));
+	metadata_annotations(site, json_get(metadata, "annotations"));
+	if (json_len(json_at(template, "spec.ephemeralContainers")))
+		site_problem(site, CAUSE_FORBIDDEN, "spec.ephemeralContainers", NULL,
+			     "ephemeral containers not allowed in pod template");
 }
 
 void pod_dns_config_check(struct schema_site *site, const struct json_object *config)

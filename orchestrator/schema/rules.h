@@ -73,9 +73,9 @@ bool site_text_is(const struct json_object *object, const char *path, const char
 /* ---- checks of types, beside their rows' own ---- */
 
 typedef void schema_type_check(struct schema_site *site, const struct json_object *object);
-schema_type_check pod_spec_check, pod_dns_config_check, toleration_check, pod_security_check,
-	topology_spread_check, container_check, ephemeral_container_check, security_context_check,
-	security_profile_check, env_var_check, env_var_source_check, env_from_check, probe_check,
-	lifecycle_handler_check, http_get_check, tcp_socket_check, resources_check, volume_check,
-	projection_check, empty_dir_check, downward_file_check, node_selector_check,
-	node_term_check, label_selector_check, pod_affinity_term_check;
+schema_type_check pod_spec_check, pod_template_spec_check, pod_dns_config_check, toleration_check,
+	pod_security_check, topology_spread_check, container_check, ephemeral_container_check,
+	security_context_check, security_profile_check, env_var_check, env_var_source_check,
+	env_from_check, probe_check, lifecycle_handler_check, http_get_check, tcp_socket_check,
+	resources_check, volume_check, projection_check, empty_dir_check, downward_file_check,
+	node_selector_check, node_term_check, label_selector_check, pod_affinity_term_check;

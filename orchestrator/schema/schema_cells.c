@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/time.h"
@@ -38,6 +39,29 @@ struct json_object *cell_since(const char *time, const char *before, const char 
 struct json_object *cell_age(const struct json_object *object)
 {
 	return cell_since(json_str_at(object, "metadata.creationTimestamp"), NULL, NULL);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+struct json_object *cell_labels(const struct json_object *labels)
+{
+	auto_free const char **keys = calloc(json_len(labels) + 1, sizeof(*keys));
+	auto_buf struct buf text = BUF_INIT(1 << 20);
+	struct json_iter it;
+	size_t n = 0;
+
+	if (!keys)
+		return NULL;
+	json_for_each (it, labels)
+		keys[n++] = it.key;
+	qsort(keys, n, sizeof(*keys), by_text);
+	for (size_t i = 0; i < n; i++)
+		(void)buf_printf(&text, "%s%s=%s", i ? "," : "", keys[i],
+				 json_str(json_get(labels, keys[i])));
+	return cell_text(&text, "<none>");
 }
 
 #define LIST_SHOWN 3

@@ -95,6 +95,10 @@ static const struct {
 	  "'1.1.1.3'},{'ip':'1.1.1.4'}],'ports':[{'port':80}]}]}",
 	  "['e','1.1.1.1:80,[::1]:80,1.1.1.3:80 + 1 more...','<unknown>']" },
 	{ "endpoints", "{'metadata':{'name':'e'}}", "['e','<none>','<unknown>']" },
+	{ "podtemplates",
+	  "{'metadata':{'name':'t'},'template':{'metadata':{'labels':{'b':'2','a':'1'}},'spec':{"
+	  "'containers':[{'name':'x','image':'i:1'},{'name':'y','image':'j'}]}}}",
+	  "['t','x,y','i:1,j','a=1,b=2']" },
 	{ "namespaces", "{'metadata':{'name':'d'},'status':{'phase':'Active'}}",
 	  "['d','Active','<unknown>']" },
 };

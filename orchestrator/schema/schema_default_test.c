@@ -93,6 +93,27 @@ TEST(the_pull_policy_follows_the_tag)
 	}
 }
 
+TEST(a_template_gets_less_than_a_pod)
+{
+	auto_buf struct buf out = BUF_INIT(0);
+
+	CHECK_STR(
+		defaulted("podtemplates",
+			  "{\"template\":{\"spec\":{\"hostNetwork\":true,\"containers\":[{\"name\":"
+			  "\"c\",\"image\":\"i\",\"ports\":[{\"containerPort\":80}],\"resources\":{"
+			  "\"limits\":{\"cpu\":1}}}]}}}",
+			  &out),
+		"{\"metadata\":{},\"template\":{\"metadata\":{},\"spec\":{\"containers\":[{"
+		"\"name\":"
+		"\"c\",\"image\":\"i\",\"ports\":[{\"containerPort\":80,\"protocol\":\"TCP\"}],"
+		"\"resources\":{\"limits\":{\"cpu\":\"1\"}},\"terminationMessagePath\":"
+		"\"/dev/"
+		"termination-log\",\"terminationMessagePolicy\":\"File\",\"imagePullPolicy\":"
+		"\"Always\"}],\"restartPolicy\":\"Always\",\"terminationGracePeriodSeconds\":30,"
+		"\"dnsPolicy\":\"ClusterFirst\",\"hostNetwork\":true,\"securityContext\":{},"
+		"\"schedulerName\":\"default-scheduler\"}}}");
+}
+
 TEST(smaller_kinds_get_theirs)
 {
 	auto_buf struct buf ns = BUF_INIT(0);

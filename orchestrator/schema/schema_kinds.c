@@ -162,6 +162,22 @@ static const struct schema_kind pod = {
 	.validate = pod_validate,
 	.warn = pod_warn,
 };
+static const struct schema_kind pod_template = {
+	.group = "",
+	.version = "v1",
+	NAMES("PodTemplate", "podtemplates", "podtemplate"),
+	.storage_hash = "LIXB2x4IFpk=",
+	.namespaced = true,
+	.has_generation = true,
+	.delete_returns_object = true,
+	.columns = pod_template_columns,
+	.verbs = ALL_VERBS,
+	.put_unconditional = true,
+	.type = &core_v1_pod_template,
+	.name_rule = rule_subdomain,
+	.set_defaults = pod_template_defaults,
+	.warn = pod_template_warn,
+};
 static const struct schema_kind secret = {
 	.group = "",
 	.version = "v1",
@@ -267,21 +283,14 @@ static const struct schema_kind endpoint_slice = {
 };
 
 const struct schema_kind *const schema_kinds[] = {
-	&binding,
-	&config_map,
-	&endpoints,
-	&event,
-	&namespace,
-	&node,
-	&pod,
-	&secret,
-	&service_account,
-	&service,
-	&self_subject_review,
-	&token_review,
-	&self_subject_access_review,
-	&lease,
-	&endpoint_slice,
+	&binding,      &config_map,
+	&endpoints,    &event,
+	&namespace,    &node,
+	&pod,	       &pod_template,
+	&secret,       &service_account,
+	&service,      &self_subject_review,
+	&token_review, &self_subject_access_review,
+	&lease,	       &endpoint_slice,
 };
 const size_t schema_n_kinds = ARRAY_LEN(schema_kinds);
 

@@ -150,6 +150,8 @@ extern const struct schema_type core_v1_pod_scheduling_group;
 extern const struct schema_type core_v1_pod_security_context;
 extern const struct schema_type core_v1_pod_spec;
 extern const struct schema_type core_v1_pod_status;
+extern const struct schema_type core_v1_pod_template;
+extern const struct schema_type core_v1_pod_template_spec;
 extern const struct schema_type core_v1_se_linux_options;
 extern const struct schema_type core_v1_seccomp_profile;
 extern const struct schema_type core_v1_sysctl;

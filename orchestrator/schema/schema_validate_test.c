@@ -696,6 +696,21 @@ static const struct {
 	  "Pod \"p1\" is invalid: [spec.activeDeadlineSeconds: Invalid value: -5: must be between "
 	  "1 and 2147483647, inclusive, spec.activeDeadlineSeconds: Invalid value: -5: must be "
 	  "between 0 and 2147483647, inclusive]" },
+	{ "", "podtemplates", "{'metadata':{'name':'t'}}", NULL,
+	  "PodTemplate \"t\" is invalid: template.spec.containers: Required value" },
+	{ "", "podtemplates",
+	  "{'metadata':{'name':'t'},'template':{'metadata':{'labels':{'a b':'b'},'name':'X "
+	  "Y'},'spec':"
+	  "{'restartPolicy':'X','containers':[{'name':'A','image':'i'}],'ephemeralContainers':[{"
+	  "'name':'e','image':'x'}]}}}",
+	  NULL,
+	  "PodTemplate \"t\" is invalid: [template.spec.containers[0].name: Invalid value: "
+	  "\"A\": " LABEL
+	  ", template.spec.restartPolicy: Unsupported value: \"X\": supported values: "
+	  "\"Always\", \"OnFailure\", \"Never\", template.labels: Invalid value: \"a b\": name "
+	  "part " QUALIFIED
+	  ", template.spec.ephemeralContainers: Forbidden: ephemeral containers not allowed "
+	  "in pod template]" },
 };
 
 static struct json_object *made(const struct schema_kind *kind, const char *quoted)

@@ -74,23 +74,7 @@ static struct json_object *ports_cell(const struct json_object *object)
 
 static struct json_object *selector_cell(const struct json_object *object)
 {
-	const struct json_object *selector = json_at(object, "spec.selector");
-	auto_free const char **keys = calloc(json_len(selector) + 1, sizeof(*keys));
-	auto_buf struct buf text = BUF_INIT(1 << 20);
-	struct json_iter it;
-	size_t n = 0;
-
-	if (!keys)
-		return NULL;
-	json_for_each (it, selector)
-		keys[n++] = it.key;
-	qsort(keys, n, sizeof(*keys), by_text);
-	for (size_t i = 0; i < n; i++) {
-		const char *value = json_str(json_get(selector, keys[i]));
-
-		(void)buf_printf(&text, "%s%s=%s", i ? "," : "", keys[i], value ? value : "");
-	}
-	return cell_text(&text, "<none>");
+	return cell_labels(json_at(object, "spec.selector"));
 }
 
 const struct schema_column service_columns[] = {

@@ -35,15 +35,15 @@ static const struct {
 	  "deprecated since v1.17; use \"topology.kubernetes.io/zone\" instead" },
 };
 
-static void warn_of_node_labels(const struct json_object *spec, struct buf *lines)
+static void warn_of_node_labels(const char *at, const struct json_object *spec, struct buf *lines)
 {
 	for (size_t i = 0; i < ARRAY_LEN(old_node_labels); i++)
 		if (json_has(json_get(spec, "nodeSelector"), old_node_labels[i].label))
-			(void)buf_printf(lines, "spec.nodeSelector[%s]: %s\n",
+			(void)buf_printf(lines, "%s.nodeSelector[%s]: %s\n", at,
 					 old_node_labels[i].label, old_node_labels[i].says);
 }
 
-static void warn_of_pull_secrets(const struct json_object *spec, struct buf *lines)
+static void warn_of_pull_secrets(const char *at, const struct json_object *spec, struct buf *lines)
 {
 	const struct json_object *secrets = json_get(spec, "imagePullSecrets");
 	size_t n = looked_at(secrets);
@@ -56,14 +56,14 @@ static void warn_of_pull_secrets(const struct json_object *spec, struct buf *lin
 			k++;
 		if (*name && k < i)
 			(void)buf_printf(lines,
-					 "spec.imagePullSecrets[%zu].name: duplicate name \"%s\"\n",
-					 i, name);
+					 "%s.imagePullSecrets[%zu].name: duplicate name \"%s\"\n",
+					 at, i, name);
 	}
 	for (size_t i = 0; i < n; i++)
 		if (!*text_of(json_idx(secrets, i), "name"))
-			(void)buf_printf(
-				lines, "spec.imagePullSecrets[%zu].name: invalid empty name \"\"\n",
-				i);
+			(void)buf_printf(lines,
+					 "%s.imagePullSecrets[%zu].name: invalid empty name \"\"\n",
+					 at, i);
 }
 
 /* A later definition that does not build on the earlier one. */
@@ -178,27 +178,37 @@ static void look_at_container(const char *path, const struct json_object *contai
 	}
 }
 
-void pod_warn(const struct json_object *object, struct buf *lines)
+/* @at: where the spec is, "spec" of a Pod. */
+static void warn_of_spec(const char *at, const struct json_object *spec, struct buf *lines)
 {
 	static const char *const lists[] = { "initContainers", "containers",
 					     "ephemeralContainers" };
-	const struct json_object *spec = json_get(object, "spec");
 	auto_free struct port_list *ports = calloc(1, sizeof(*ports));
 
-	warn_of_node_labels(spec, lines);
-	warn_of_pull_secrets(spec, lines);
+	warn_of_node_labels(at, spec, lines);
+	warn_of_pull_secrets(at, spec, lines);
 	for (size_t k = 0; ports && k < ARRAY_LEN(lists); k++) {
 		const struct json_object *list = json_get(spec, lists[k]);
 
 		for (size_t i = 0, n = json_len(list); i < n; i++) {
 			char path[64];
 
-			(void)snprintf(path, sizeof(path), "spec.%s[%zu]", lists[k], i);
+			(void)snprintf(path, sizeof(path), "%s.%s[%zu]", at, lists[k], i);
 			look_at_container(path, json_idx(list, i), ports, lines);
 		}
 	}
 	if (ports)
 		warn_of_ports(ports, lines);
+}
+
+void pod_warn(const struct json_object *object, struct buf *lines)
+{
+	warn_of_spec("spec", json_get(object, "spec"), lines);
+}
+
+void pod_template_warn(const struct json_object *object, struct buf *lines)
+{
+	warn_of_spec("template.spec", json_at(object, "template.spec"), lines);
 }
 
 /* ---- Service ---- */

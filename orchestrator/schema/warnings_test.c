@@ -41,6 +41,10 @@ static const struct {
 	  "spec.externalIPs is ignored for headless services\n"
 	  "spec.SessionAffinity is ignored for headless services\n"
 	  "spec.externalName is ignored when spec.type is not \"ExternalName\"\n" },
+	{ "podtemplates",
+	  "{'template':{'spec':{'containers':[{'env':[{'name':'A'},{'name':'A','value':'1'}]}]}}}",
+	  "template.spec.containers[0].env[1]: hides previous definition of \"A\", which may be "
+	  "dropped when using apply\n" },
 	{ "configmaps", "{}", "" },
 };
 
