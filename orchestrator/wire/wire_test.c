@@ -640,3 +640,147 @@ TEST(wire_leaves_nothing_behind_when_making_fails)
 			break;
 	}
 }
+
+/* ---- anything in any order: nothing may break the protocol, no byte may be lost or moved ---- */
+
+#define CHATS 24
+
+/* One stream as both its ends see it. */
+struct chat {
+	struct wire_channel *ends[2]; /* server's, agent's; NULL: closed, or not there yet */
+	uint32_t sent[2], got[2];     /* bytes, by the side that sends them */
+	size_t held[2];		      /* not given back yet, by the side that got them */
+	bool used;
+};
+
+static struct chaos {
+	struct link link;
+	struct chat chats[CHATS];
+	uint64_t seed;
+	bool broken; /* bytes out of order */
+} chaos;
+
+static unsigned roll(unsigned n)
+{
+	chaos.seed = chaos.seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (unsigned)(chaos.seed >> 33) % n;
+}
+
+static unsigned side_of(const struct wire_channel *channel)
+{
+	return channel->wire == chaos.link.agent.wire;
+}
+
+static void chat_data(struct wire_channel *channel, enum wire_sub sub, const void *bytes,
+		      size_t len, void *data)
+{
+	struct chat *chat = data;
+	unsigned me = side_of(channel);
+	const unsigned char *p = bytes;
+
+	(void)sub;
+	for (size_t i = 0; i < len; i++)
+		chaos.broken |= p[i] != (unsigned char)(chat->got[!me]++ * 31 >> 3);
+	if (roll(4)) {
+		wire_consumed(channel, len);
+	} else {
+		chat->held[me] += len;
+	}
+	if (roll(200) == 0) {
+		chat->ends[me] = NULL;
+		wire_close(channel, NULL);
+	}
+}
+
+static void chat_close(struct wire_channel *channel, const struct err *err, void *data)
+{
+	(void)err;
+	((struct chat *)data)->ends[side_of(channel)] = NULL;
+}
+
+static const struct wire_channel_events chat_events = { .on_data = chat_data,
+							.on_close = chat_close };
+
+static void chat_open(struct wire *wire, struct wire_channel *channel, const char *json, size_t len,
+		      void *data)
+{
+	struct chat *chat = &chaos.chats[json[1] - 'A'];
+
+	(void)wire;
+	(void)len;
+	(void)data;
+	if (roll(10) == 0)
+		return; /* nobody listens: it closes by itself */
+	chat->ends[side_of(channel)] = channel;
+	wire_channel_bind(channel, &chat_events, chat);
+	if (roll(2))
+		CHECK(wire_accept(channel, NULL, 0) == 0);
+}
+
+static const struct wire_events chaos_events = { on_message, chat_open, NULL, on_wire_end };
+
+static void chat_write(struct chat *chat, unsigned me)
+{
+	static unsigned char bytes[40000];
+	size_t len = 1 + roll(roll(3) ? 300 : sizeof(bytes) - 1);
+
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (unsigned char)((chat->sent[me] + i) * 31 >> 3);
+	if (wire_write(chat->ends[me], WIRE_STDIN, bytes, len) == 0)
+		chat->sent[me] += (uint32_t)len;
+}
+
+static void chaos_step(void)
+{
+	struct side *sides[2] = { &chaos.link.server, &chaos.link.agent };
+	struct chat *chat = &chaos.chats[roll(CHATS)];
+	unsigned me = roll(2);
+	char json[8] = "{A}";
+
+	if (!chat->used && !chat->ends[0] && !chat->ends[1]) {
+		json[1] = (char)('A' + (chat - chaos.chats));
+		chat->used = true;
+		CHECK(wire_open(sides[me]->wire, json, 3, &chat_events, chat, &chat->ends[me]) ==
+		      0);
+	} else if (chat->ends[me] && roll(30) == 0) {
+		wire_close(take_ptr(&chat->ends[me]), NULL);
+	} else if (chat->ends[me] && chat->held[me] && roll(2)) {
+		wire_consumed(chat->ends[me], chat->held[me]);
+		chat->held[me] = 0;
+	} else if (chat->ends[me]) {
+		chat_write(chat, me);
+	} else if (roll(3) == 0) {
+		CHECK(wire_send(sides[me]->wire, me ? WIRE_STATS : WIRE_SYNCED, "{}", 2) == 0);
+	}
+	sides[me]->trace[0] = '\0';
+	(void)loop_run_until(chaos.link.loop, loop_now_ns(chaos.link.loop) + roll(2) * NS_PER_MS);
+}
+
+TEST(wire_survives_anything_that_its_users_do)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct link *l = &chaos.link;
+		struct stream *a, *b;
+
+		memset(&chaos, 0, sizeof(chaos));
+		chaos.seed = seed;
+		CHECK(loop_new_virtual(NS_PER_S, &l->loop, NULL) == 0);
+		CHECK(stream_pair(l->loop, (int64_t)roll(5) * NS_PER_MS, &a, &b) == 0);
+		CHECK(wire_new(a, WIRE_SERVER, &chaos_events, &l->server, &l->server.wire) == 0);
+		CHECK(wire_new(b, WIRE_AGENT, &chaos_events, &l->agent, &l->agent.wire) == 0);
+		CHECK(wire_send(l->agent.wire, WIRE_HELLO, "{}", 2) == 0);
+		settle(l);
+		for (int i = 0; i < 1500 && !l->server.ended && !l->agent.ended; i++)
+			chaos_step();
+		for (size_t i = 0; i < CHATS; i++)
+			for (int me = 0; me < 2; me++)
+				if (chaos.chats[i].ends[me])
+					wire_close(take_ptr(&chaos.chats[i].ends[me]), NULL);
+		(void)loop_run_until(l->loop, loop_now_ns(l->loop) + 5 * NS_PER_S);
+		if (l->server.ended || l->agent.ended || chaos.broken)
+			fail_msg("seed %llu: %s / %s", (unsigned long long)seed, l->server.trace,
+				 l->agent.trace);
+		CHECK(l->server.wire->n_channels == 0 && l->agent.wire->n_channels == 0);
+		link_done(l);
+	}
+}
