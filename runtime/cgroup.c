@@ -71,8 +71,8 @@ void cgroup_host_probe(struct cgroup_host *ret)
 static const char *const delegated[] = { "+cpu",  "+cpuset",  "+memory", "+io",
 					 "+pids", "+hugetlb", "+rdma" };
 
-/* Give children of @fd all controllers that it has itself; each alone, since one may be refused. */
-static void enable_controllers(int fd)
+/* Each alone, since one may be refused. */
+void cgroup_delegate(int fd)
 {
 	auto_buf struct buf have = BUF_INIT(4096);
 	auto_buf struct buf on = BUF_INIT(4096);
@@ -154,7 +154,7 @@ int cgroup_open(const struct cgroup_host *host, const char *path,
 		if (name[0] == '.')
 			return err_say(err, -EINVAL, "cgroup %s: no name may begin with a dot",
 				       name);
-		enable_controllers(at);
+		cgroup_delegate(at);
 		if (mkdirat(at, name, 0755) < 0 && errno != EEXIST)
 			return err_set(err, -errno, "make cgroup %s", name);
 		int next = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -166,7 +166,7 @@ int cgroup_open(const struct cgroup_host *host, const char *path,
 	if (at < 0)
 		return err_set(err, -errno, "open cgroup %s", path);
 	if (limits) {
-		enable_controllers(at);
+		cgroup_delegate(at);
 		r = apply_limits(at, limits, &unenforced, err);
 	}
 	if (r < 0)

@@ -14,6 +14,9 @@ int cgroup_apply(int dir_fd, const struct spec_resources *resources, bool strict
 /* Allow and deny devices by an eBPF program on @dir_fd. No rules: nothing is changed. */
 int cgroup_set_devices(int dir_fd, const struct spec_device_rule *rules, size_t n, struct err *err);
 
+/* Give the cgroups below @dir_fd all controllers that it has itself. */
+void cgroup_delegate(int dir_fd);
+
 /* Does @path exist, with processes somewhere in it? */
 bool cgroup_in_use(const struct cgroup_host *host, const char *path);
 

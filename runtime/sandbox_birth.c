@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/path.h"
+#include "runtime/cgroup.h"
 #include "runtime/enact.h"
 #include "runtime/kernel.h"
 #include "runtime/sandbox.h"
@@ -237,6 +238,7 @@ static int open_shim_cgroup(int pod_fd, struct err *err)
 
 	if (pod_fd < 0)
 		return -EBADF;
+	cgroup_delegate(pod_fd); /* the containers' limits need them */
 	/* A leaf: a cgroup with controllers for its children has no processes of its own. */
 	if (mkdirat(pod_fd, "shim", 0755) < 0 && errno != EEXIST)
 		return err_set(err, -errno, "make the shim's cgroup");

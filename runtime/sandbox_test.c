@@ -564,6 +564,40 @@ TEST(sandbox_shares_a_pid_namespace)
 	pod_close(&p);
 }
 
+TEST(sandbox_tells_an_oom_kill)
+{
+	auto_spec struct spec *spec =
+		shell_spec("dd if=/dev/zero of=/dev/shm/x bs=1048576 count=60");
+	auto_spec struct spec *calm = shell_spec("kill -9 $$");
+	struct sandbox_event e;
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-14");
+	if (!p.host.memory) {
+		pod_close(&p);
+		SKIP("needs the memory controller of cgroup2");
+	}
+	pod_start(&p);
+	/* dd is the container's first process, so that its end is the container's. */
+	spec->process.args.n = 0;
+	spec_strings_add(spec, &spec->process.args, "dd");
+	spec_strings_add(spec, &spec->process.args, "if=/dev/zero");
+	spec_strings_add(spec, &spec->process.args, "of=/dev/shm/x");
+	spec_strings_add(spec, &spec->process.args, "bs=1048576");
+	spec->resources.memory.limit = 20 << 20;
+	spec->resources.memory.swap = 20 << 20;
+	(void)start(&p, "c1", spec, (struct container_options){ 0 });
+	expect(&p, SANDBOX_STARTED, &e);
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK(e.oom_killed && e.exit_code == 137);
+	(void)start(&p, "c2", calm, (struct container_options){ 0 });
+	expect(&p, SANDBOX_STARTED, &e);
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK(!e.oom_killed);
+	pod_close(&p);
+}
+
 TEST(sandbox_binds_volumes)
 {
 	auto_spec struct spec *spec = shell_spec(
