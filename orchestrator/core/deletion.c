@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "orchestrator/core/podstatus.h"
 
 static const struct {
 	const char *policy, *finalizer; /* the finalizer that the policy sets; NULL: none */
@@ -161,6 +162,11 @@ int deletion_mark(struct object *old, const struct deletion *options, int64_t no
 	if (!json)
 		return -ENOMEM;
 	r = mark_json(old, json, options, now_ns);
+	if (r == DELETION_MARKED && options->evicted)
+		r = podstatus_condition(json, "DisruptionTarget", "True", "EvictionByEvictionAPI",
+					"Eviction API: evicting", now_ns) < 0
+			    ? -ENOMEM
+			    : DELETION_MARKED;
 	if (r != DELETION_MARKED)
 		return r;
 	return object_replace(old, json, ret) < 0 ? -ENOMEM : DELETION_MARKED;

@@ -8,6 +8,7 @@ struct deletion {
 	int64_t grace_s;	    /* -1: the object's own */
 	const char *propagation;    /* NULL: the kind's default */
 	const char *uid, *revision; /* preconditions, or NULL */
+	bool evicted;		    /* a pod that stays for its grace says so in a condition */
 };
 enum { DELETION_REMOVE, DELETION_MARKED, DELETION_UNCHANGED };
 

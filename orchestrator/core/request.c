@@ -191,6 +191,7 @@ static void note_status(struct request *request, const struct apistatus *status)
 		return;
 	}
 	(void)apistatus_write(status, &text);
+	bytes_unref(request->body_out);
 	request->body_out = answer_bytes(request, &text);
 }
 
@@ -275,6 +276,10 @@ void request_invalid(struct request *request, const struct schema_problems *prob
 				    .kind = request->kind->kind,
 				    .causes = causes };
 
+	if (json_len(causes) == 0) { /* the checks, or this, ran out of memory */
+		request_fail_error(request, -ENOMEM, NULL);
+		return;
+	}
 	(void)schema_problems_message(problems, request->kind, request->name, &message);
 	request_fail_status(request, &status, "%s", buf_str(&message));
 }
@@ -345,7 +350,6 @@ static void request_settle(struct core *core, struct waiter *waiter, int code, c
 
 		(void)buf_printf(&message, "Internal error occurred: %s", sentence);
 		status.message = buf_str(&message);
-		request->body_out = bytes_unref(request->body_out);
 		note_status(request, &status);
 		request->result = code;
 	}

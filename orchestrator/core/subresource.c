@@ -153,6 +153,28 @@ static void run_binding(struct request *request)
 		stage_json(request, 201, old, json);
 }
 
+/* ---- pods/eviction: a deletion that asks first; nothing here forbids it yet ---- */
+
+static void run_eviction(struct request *request)
+{
+	const char *name = json_str_at(request->body, "metadata.name");
+	struct json_object *options = json_get(request->body, "deleteOptions");
+
+	if (name && *name && strcmp(name, request->name) != 0) {
+		request_fail(request, 400,
+			     "name in URL does not match name in Eviction object: %s, %s",
+			     request->name, name);
+		return;
+	}
+	options = options ? json_ref(options) : json_new_object();
+	json_unref(request->body);
+	request->body = options;
+	if (!options || put_success(request) < 0)
+		request_fail_error(request, -ENOMEM, NULL);
+	else
+		verb_evict(request);
+}
+
 /* ---- namespaces/finalize ---- */
 
 static void run_finalize(struct request *request)
@@ -381,6 +403,7 @@ static const struct {
 	void (*run)(struct request *request);
 } rows[] = {
 	{ "pods", "binding", REQUEST_CREATE, run_binding },
+	{ "pods", "eviction", REQUEST_CREATE, run_eviction },
 	{ "bindings", "", REQUEST_CREATE, run_binding },
 	{ "namespaces", "finalize", REQUEST_UPDATE, run_finalize },
 	{ "serviceaccounts", "token", REQUEST_CREATE, run_token },

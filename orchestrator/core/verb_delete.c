@@ -138,7 +138,7 @@ static int put_success(struct request *request, const struct object *old)
 	return request->body_out ? 0 : -ENOMEM;
 }
 
-static void remove_now(struct request *request, struct object *old)
+static void remove_now(struct request *request, struct object *old, int status)
 {
 	int r = 0;
 
@@ -149,15 +149,15 @@ static void remove_now(struct request *request, struct object *old)
 	if (r < 0)
 		request_fail_error(request, r, NULL);
 	else if (request_dry_run(request))
-		request_done(request, 200);
+		request_done(request, status);
 	else
-		request_stage(request, 200, old, NULL, deletion_durable(old));
+		request_stage(request, status, old, NULL, deletion_durable(old));
 }
 
 static void delete_one(struct request *request, struct object *old, const struct deletion *options)
 {
 	auto_object struct object *object = NULL;
-	int r;
+	int status = options->evicted ? 201 : 200, r;
 
 	if (!check_preconditions(request, old, options))
 		return;
@@ -167,11 +167,26 @@ static void delete_one(struct request *request, struct object *old, const struct
 		return;
 	}
 	if (r == DELETION_REMOVE)
-		remove_now(request, old);
+		remove_now(request, old, status);
 	else if (r == DELETION_UNCHANGED || request_dry_run(request))
-		request_done_object(request, 200, object ? object : old);
+		request_done_object(request, status, object ? object : old);
 	else
-		request_stage(request, 200, old, object, true);
+		request_stage(request, status, old, object, true);
+}
+
+/* The answer is a Status that is there already. */
+void verb_evict(struct request *request)
+{
+	struct deletion options = { .evicted = true };
+	struct object *old;
+
+	if (!read_options(request, &options))
+		return;
+	old = request_see(request);
+	if (!old)
+		request_not_found(request);
+	else
+		delete_one(request, old, &options);
 }
 
 void verb_delete(struct request *request)

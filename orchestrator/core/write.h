@@ -29,5 +29,6 @@ void write_create(struct request *request, struct json_object *json);
 void verb_update(struct request *request);
 void verb_patch(struct request *request);
 void verb_delete(struct request *request);
+void verb_evict(struct request *request); /* delete, with the condition that says why */
 void verb_deletecollection(struct request *request);
 bool write_is_status(const struct request *request);

@@ -259,6 +259,26 @@ TEST(pods_on_nodes_end_gracefully)
 	CHECK_INT(missing.status, 404);
 }
 
+TEST(evictions_are_deletions_that_say_why)
+{
+	auto_bench struct bench *bench = bench_with_pod(NULL);
+	auto_reply struct reply missing =
+		bench_call(bench, "POST", PODS "/x/eviction", "{'metadata':{'name':'x'}}");
+
+	bind_pod(bench);
+	auto_reply struct reply reply =
+		bench_call(bench, "POST", PODS "/web/eviction",
+			   "{'apiVersion':'policy/v1','kind':'Eviction','metadata':{'name':'web'},"
+			   "'deleteOptions':{'gracePeriodSeconds':7}}");
+	auto_reply struct reply got = bench_call(bench, "GET", PODS "/web", NULL);
+
+	CHECK_INT(missing.status, 404);
+	CHECK_INT(reply.status, 201);
+	CHECK_STR(reply_text(&reply, "status"), "Success");
+	CHECK_STR(reply_text(&got, "metadata.deletionTimestamp"), "2026-11-24T10:00:07Z");
+	CHECK(strstr(got.body, "\"type\":\"DisruptionTarget\",\"status\":\"True\""));
+}
+
 TEST(finalizers_hold_until_the_last_is_taken)
 {
 	auto_bench struct bench *bench = bench_new();

@@ -144,9 +144,11 @@ static void check_host_ports(struct schema_site *site, const struct json_object 
 {
 	bool host_network = json_bool_at(spec, "hostNetwork", false);
 	const struct json_object *list = json_get(spec, "containers");
-	auto_free struct host_ports *seen = calloc(1, sizeof(*seen));
+	auto_free struct host_ports *seen = malloc(sizeof(*seen)); /* big, and hardly ever used */
 
-	if (!seen)
+	if (seen)
+		seen->n = 0;
+	else
 		schema_problems_incomplete(site->problems);
 	for (size_t i = 0, n = json_len(list); seen && i < n; i++) {
 		const struct json_object *ports = json_get(json_idx(list, i), "ports");

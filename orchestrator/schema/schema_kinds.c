@@ -39,6 +39,12 @@
 		.name = (name_), .group = "", .version = "v1", .kind = (kind_), .verbs = (verbs_)  \
 	}
 
+#define EVICTION                                                                                   \
+	{                                                                                          \
+		.name = "eviction", .group = "policy", .version = "v1", .kind = "Eviction",        \
+		.verbs = VERB_CREATE                                                               \
+	}
+
 /* ---- core/v1 ---- */
 
 static const struct schema_kind binding = {
@@ -145,7 +151,7 @@ static const struct schema_kind pod = {
 	.has_generation = true,
 	.delete_returns_object = true,
 	SUBRESOURCES(SUB("attach", "PodAttachOptions", VERB_CREATE | VERB_GET),
-		     SUB("binding", "Binding", VERB_CREATE),
+		     SUB("binding", "Binding", VERB_CREATE), EVICTION,
 		     SUB("exec", "PodExecOptions", VERB_CREATE | VERB_GET),
 		     SUB("log", "Pod", VERB_GET),
 		     SUB("portforward", "PodPortForwardOptions", VERB_CREATE | VERB_GET),
@@ -310,6 +316,7 @@ static const struct {
 } other_kinds[] = {
 	{ "authentication.k8s.io", "v1", "TokenRequest", &authentication_v1_token_request },
 	{ NULL, "v1", "DeleteOptions", &meta_v1_delete_options },
+	{ "policy", "v1", "Eviction", &policy_v1_eviction },
 	{ "", "v1", "Status", &meta_v1_status },
 };
 

@@ -32,6 +32,7 @@ static void walk_all(struct walk *walk)
 		walk_type(walk, schema_kinds[i]->type);
 	walk_type(walk, &meta_v1_delete_options);
 	walk_type(walk, &meta_v1_status);
+	walk_type(walk, &policy_v1_eviction);
 }
 
 static void check_field(const struct schema_type *type, const struct schema_field *field)

@@ -233,6 +233,7 @@ extern const struct schema_type discovery_v1_for_zone;
 /* meta_v1.c */
 extern const struct schema_type meta_v1_condition;
 extern const struct schema_type meta_v1_delete_options;
+extern const struct schema_type policy_v1_eviction;
 extern const struct schema_type meta_v1_field_selector_requirement;
 extern const struct schema_type meta_v1_label_selector;
 extern const struct schema_type meta_v1_label_selector_requirement;
