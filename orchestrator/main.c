@@ -56,6 +56,9 @@ static const struct flag down_flags[] = {
 	INT_FLAG("grace", "SECONDS", grace_s, 0, 3600,
 		 "for pods to end by themselves (default 10)"),
 };
+static const struct flag agent_flags[] = {
+	TEXT_FLAG("server", "HOST:PORT", server, "the node port of a server elsewhere"),
+};
 static const struct flag image_flags[] = {
 	TEXT_FLAG("name", "NAME", image_name, "import: give the image this name as well"),
 	TEXT_FLAG("output", "json", output, "list: as JSON"),
@@ -95,8 +98,16 @@ static const struct verb verbs[] = {
 	  true },
 	{ "server", "", "the server, in the foreground", verb_server, FLAGS(cluster_flags), false,
 	  false },
-	{ "agent", "", "the node agent, in the foreground", verb_agent, FLAGS(cluster_flags), false,
-	  false },
+	{ "agent", "", "the node agent, in the foreground", verb_agent,
+	  FLAGS2(cluster_flags, agent_flags), false, false },
+	{ "node",
+	  "issue NAME DIR",
+	  "credentials for a node elsewhere",
+	  verb_node,
+	  { 0 },
+	  { 0 },
+	  false,
+	  true },
 	{ "keep", "", NULL, verb_keep, FLAGS(cluster_flags), false, true },
 	{ "kubeconfig",
 	  "",

@@ -74,11 +74,33 @@ static int shim_path(char *path, size_t size, struct err *err)
 	return 0;
 }
 
+/* --server HOST:PORT; without it, the server of this very instance. */
+static int server_of(const struct verb_options *options, char *host, size_t size,
+		     unsigned *ret_port, struct err *err)
+{
+	const char *colon = strrchr(options->server, ':');
+	char *end;
+	unsigned long port;
+
+	if (!*options->server) {
+		(void)snprintf(host, size, "%s", options->instance.address);
+		*ret_port = (unsigned)options->instance.node_port;
+		return 0;
+	}
+	port = colon ? strtoul(colon + 1, &end, 10) : 0;
+	if (!colon || colon == options->server || *end || port < 1 || port > 65535)
+		return err_say(err, -EINVAL, "--server: \"%s\" is not HOST:PORT", options->server);
+	(void)snprintf(host, size, "%.*s", (int)(colon - options->server), options->server);
+	*ret_port = (unsigned)port;
+	return 0;
+}
+
 int verb_agent(struct verb_options *options, int argc, char **argv)
 {
 	struct instance *in = &options->instance;
-	char shim[PATH_MAX];
+	char shim[PATH_MAX], host[256];
 	struct err err = { 0 };
+	unsigned port = 0;
 	int r;
 
 	(void)argv;
@@ -87,6 +109,8 @@ int verb_agent(struct verb_options *options, int argc, char **argv)
 	r = role_begin(in, ROLE_AGENT, &err);
 	if (r >= 0)
 		r = shim_path(shim, sizeof(shim), &err);
+	if (r >= 0)
+		r = server_of(options, host, sizeof(host), &port, &err);
 	if (r < 0)
 		return role_end(&err, r);
 	struct agent_options agent = {
@@ -95,14 +119,33 @@ int verb_agent(struct verb_options *options, int argc, char **argv)
 		.instance = in->id,
 		.node_name = in->node_name,
 		.address = in->address,
-		.server_host = in->address,
-		.server_port = (unsigned)in->node_port,
+		.server_host = host,
+		.server_port = port,
 		.cluster_cidr = in->pod_cidr,
 		.service_cidr = in->service_cidr,
 		.cluster_domain = in->cluster_domain,
 		.shim_path = shim,
 	};
 	return role_end(&err, agent_run(&agent, &err));
+}
+
+/* `node issue NAME DIR`: what an agent elsewhere needs to be NAME, to be carried there by hand. */
+int verb_node(struct verb_options *options, int argc, char **argv)
+{
+	struct server_options server;
+	struct err err = { 0 };
+
+	if (argc != 3 || strcmp(argv[0], "issue") != 0)
+		return EXIT_USAGE;
+	server_options_of(&options->instance, &server);
+	if (server_pki_issue_node_to(&server, argv[1], argv[2], &err) < 0)
+		return verb_fail(&err, "SH009", NULL);
+	(void)printf(
+		"%s/{ca.crt,node.crt,node.key}: copy them to agent/pki below the data directory of "
+		"node %s, then there:\n"
+		"  shallop agent --node-name %s --server %s:%d\n",
+		argv[2], argv[1], argv[1], options->instance.address, options->instance.node_port);
+	return EXIT_DONE;
 }
 
 int verb_keep(struct verb_options *options, int argc, char **argv)

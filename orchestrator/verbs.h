@@ -31,6 +31,7 @@ int verb_down(struct verb_options *options, int argc, char **argv);
 int verb_status(struct verb_options *options, int argc, char **argv);
 int verb_server(struct verb_options *options, int argc, char **argv);
 int verb_agent(struct verb_options *options, int argc, char **argv);
+int verb_node(struct verb_options *options, int argc, char **argv);
 int verb_keep(struct verb_options *options, int argc, char **argv);
 int verb_kubeconfig(struct verb_options *options, int argc, char **argv);
 int verb_kubectl(struct verb_options *options, int argc, char **argv);

@@ -415,12 +415,12 @@ static bool is_named(int dir_fd, const char *common_name)
 	       strcmp(info.common_name, common_name) == 0;
 }
 
-int server_pki_issue_node(const struct server_options *options, const char *node, struct err *err)
+int server_pki_issue_node_to(const struct server_options *options, const char *node,
+			     const char *dir, struct err *err)
 {
 	auto_buf struct buf ca_crt = { 0 }, ca_key = { 0 };
 	auto_close int server_fd = open_dir(options->data_dir, "server/pki", err);
-	auto_close int node_fd =
-		server_fd < 0 ? server_fd : open_dir(options->data_dir, "agent/pki", err);
+	auto_close int node_fd = server_fd < 0 ? server_fd : open_dir(dir, ".", err);
 	struct cert_request request;
 	char text[300];
 	int r = node_fd < 0 ? node_fd : read_pem(server_fd, "ca.crt", &ca_crt, err);
@@ -434,6 +434,14 @@ int server_pki_issue_node(const struct server_options *options, const char *node
 		r = ensure_leaf(node_fd, "node", !is_named(node_fd, text), &request, &ca_crt,
 				&ca_key, err);
 	return r < 0 ? err_prefix(err, r, "certificate of node %s", node) : 0;
+}
+
+int server_pki_issue_node(const struct server_options *options, const char *node, struct err *err)
+{
+	auto_free char *dir = path_join(options->data_dir, "agent/pki");
+
+	return dir ? server_pki_issue_node_to(options, node, dir, err)
+		   : err_set(err, -ENOMEM, "certificate of node %s", node);
 }
 
 /* ---- what the server uses ---- */

@@ -48,3 +48,6 @@ int server_pki_ensure(const struct server_options *options, struct err *err);
  * as above. For the node on the server's own machine; others get theirs by the node protocol.
  */
 int server_pki_issue_node(const struct server_options *options, const char *node, struct err *err);
+/* The same files into @dir: a node's credentials that are carried there by hand. */
+int server_pki_issue_node_to(const struct server_options *options, const char *node,
+			     const char *dir, struct err *err);
