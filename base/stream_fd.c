@@ -341,11 +341,13 @@ static void on_readable(struct fd_stream *f)
 {
 	struct stream *stream = &f->stream;
 	char *scratch = loop_scratch(stream->loop, SCRATCH_SIZE);
-	ssize_t n = 0;
+	ssize_t n = -EAGAIN;
 	int r = 0;
 
 	fd_pull(stream);
-	for (int i = 0; i < READS_MAX && r == 0 && stream->err.code == 0; i++) {
+	/* What came earlier goes first: with some of it left, nothing is received, not even the end. */
+	for (int i = 0; i < READS_MAX && r == 0 && stream->err.code == 0 && !f->cipher_in.len;
+	     i++) {
 		if (i > 0 && !stream_wants_input(stream) && !stream->finishing)
 			break;
 		n = fd_receive(f, scratch, READ_SIZE);

@@ -723,3 +723,110 @@ TEST(tls_takes_records_in_pieces_of_any_size)
 	(void)tls_context_free(client);
 	free(data);
 }
+
+/* ---- anything in any order, on every kind: all bytes come, in order, then the end ---- */
+
+struct talker {
+	struct stream *stream;
+	uint32_t sent, got;
+	uint64_t *seed;
+	bool broken, paused;
+	int ended, failed;
+};
+
+static unsigned roll(uint64_t *seed, unsigned n)
+{
+	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (unsigned)(*seed >> 33) % n;
+}
+
+static void talker_data(struct stream *stream, void *data)
+{
+	struct talker *t = data;
+	struct buf *input = stream_input(stream);
+	size_t n = roll(t->seed, 3) ? input->len : roll(t->seed, (unsigned)input->len + 1);
+
+	for (size_t i = 0; i < n; i++)
+		t->broken |= (unsigned char)input->data[i] != (unsigned char)(t->got++ * 31 >> 3);
+	buf_consume(input, n);
+	if (roll(t->seed, 8) == 0) {
+		t->paused = true;
+		stream_pause(stream);
+	}
+}
+
+static void talker_end(struct stream *stream, int reason, void *data)
+{
+	struct talker *t = data;
+
+	(void)stream;
+	if (reason)
+		t->failed = reason;
+	else
+		t->ended++;
+}
+
+static const struct stream_events talker_events = { .on_data = talker_data, .on_end = talker_end };
+
+static void talker_step(struct talker *t)
+{
+	static char bytes[100000];
+	size_t len = 1 + roll(t->seed, roll(t->seed, 4) ? 500 : sizeof(bytes) - 1);
+
+	switch (roll(t->seed, 6)) {
+	case 0:
+		t->paused = !t->paused;
+		if (t->paused)
+			stream_pause(t->stream);
+		else
+			stream_resume(t->stream);
+		break;
+	case 1:
+		stream_set_input_max(t->stream, 1 + roll(t->seed, 100000));
+		break;
+	default:
+		if (stream_queued(t->stream) > (1 << 20))
+			break;
+		for (size_t i = 0; i < len; i++)
+			bytes[i] = (char)((t->sent + i) * 31 >> 3);
+		CHECK(stream_write(t->stream, bytes, len) == 0);
+		t->sent += (uint32_t)len;
+	}
+}
+
+TEST(stream_survives_anything_that_its_users_do)
+{
+	for (enum pair_kind kind = 0; kind < PAIR_KIND_COUNT; kind++) {
+		for (uint64_t n = 1; n <= 8; n++) {
+			uint64_t seed = n;
+			struct pair p;
+
+			pair_make(&p, kind);
+			struct talker talkers[2] = { { .stream = p.a.stream, .seed = &seed },
+						     { .stream = p.b.stream, .seed = &seed } };
+			for (int i = 0; i < 2; i++)
+				stream_set_events(talkers[i].stream, &talker_events, &talkers[i]);
+			for (int i = 0; i < 400; i++) {
+				talker_step(&talkers[roll(&seed, 2)]);
+				if (roll(&seed, 2))
+					CHECK(loop_step(p.loop, 0) >= 0);
+			}
+			stream_shutdown(p.a.stream);
+			stream_shutdown(p.b.stream);
+			for (int i = 0; i < 20000 && !(talkers[0].ended && talkers[1].ended); i++) {
+				for (int k = 0; k < 2; k++) /* what was left must be asked for */
+					stream_resume(talkers[k].stream);
+				CHECK(loop_step(p.loop, 1) >= 0);
+			}
+			for (int i = 0; i < 2; i++) {
+				struct talker *t = &talkers[i], *other = &talkers[!i];
+
+				if (t->broken || t->failed || t->ended != 1)
+					fail_msg("kind %d seed %d: broken %d failed %d ended %d",
+						 kind, (int)n, t->broken, t->failed, t->ended);
+				CHECK_INT(t->got + stream_input(t->stream)->len, other->sent);
+			}
+			pair_done(&p);
+		}
+	}
+}
