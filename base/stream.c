@@ -148,6 +148,12 @@ static void stream_turn(struct loop *loop, void *data)
 	}
 }
 
+void stream_flush(struct stream *stream)
+{
+	if (!stream->dead && stream->open && stream->err.code == 0)
+		stream->kind->flush(stream);
+}
+
 void stream_later(struct stream *stream)
 {
 	if (stream->turn_pending || stream->dead)

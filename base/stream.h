@@ -80,6 +80,9 @@ void stream_resume(struct stream *stream);
 int stream_write(struct stream *stream, const void *data, size_t len);
 int stream_write_shared(struct stream *stream, struct bytes *bytes); /* takes its own reference */
 size_t stream_queued(const struct stream *stream);
+/* What is queued leaves now, not at the end of the round: for a question whose answer is to be made
+ * while this round goes on. Calls nobody back. */
+void stream_flush(struct stream *stream);
 /* No more writes; the peer sees the end after the queue. */
 void stream_shutdown(struct stream *stream);
 void stream_finish(struct stream *stream); /* send what is queued (10 s at most), close, free */

@@ -82,6 +82,7 @@ int nodepod_new(struct agent *agent, struct json_object *json, struct nodepod **
 	if (!pod)
 		return err_set(err, -ENOMEM, "pod %s", uid);
 	pod->agent = agent;
+	pod->began_ns = loop_monotonic_ns(agent->loop);
 	pod->dir_fd = pod->cgroup_fd = pod->sandbox_fd = -EBADF;
 	list_init(&pod->starts);
 	list_init(&pod->executions);

@@ -49,6 +49,7 @@ struct nodepod {
 	struct list streams;	/* struct nodestream */
 	struct list probes;	/* struct probe_run (prober.h) */
 	bool pumping, pump_again;
+	int64_t began_ns; /* when it came to this agent, monotonic */
 	bool status_unsent, ended_unsent, ended_sent;
 	bool retired;	   /* about to be freed
 */

@@ -25,6 +25,7 @@
 #define DIAL_FIRST_MS  10
 #define DIAL_MAX_MS    10000
 #define SEND_STATUS_NS (300 * NS_PER_S) /* at least so often */
+#define HOLD_NS	       (100 * NS_PER_MS)
 
 enum uplink_state { UPLINK_DOWN, UPLINK_DIALLING, UPLINK_OPENING, UPLINK_SESSION };
 
@@ -35,8 +36,9 @@ struct uplink {
 	struct stream *stream; /* while dialling */
 	struct wire *wire;
 	struct loop_timer *redial;
-	int64_t dial_ms; /* the next pause */
-	struct err why;	 /* what ended the last connection */
+	struct loop_timer *held; /* statuses of pods that are about to run */
+	int64_t dial_ms;	 /* the next pause */
+	struct err why;		 /* what ended the last connection */
 	char server[300];
 	/* sequence numbers of this connection */
 	uint64_t sent, received, on_disk, acked_by_us;
@@ -129,6 +131,25 @@ static void send_pods(struct uplink *u, struct json_object *pods /* taken */)
 	(void)send_json(u, WIRE_POD_STATUS, message);
 }
 
+/*
+ * A pod usually runs a few milliseconds after it came: what it is until then is told only if it takes
+ * longer. Each status is a write of the server's, with an fsync that the next one has to wait for.
+ */
+static bool is_held(struct uplink *u, struct nodepod *pod)
+{
+	const char *phase = podmachine_phase(pod->machine);
+	int64_t left_ns;
+
+	if (pod->ended_unsent || !phase || strcmp(phase, "Pending") != 0)
+		return false;
+	left_ns = pod->began_ns + HOLD_NS - loop_monotonic_ns(u->agent->loop);
+	if (left_ns <= 0)
+		return false;
+	if (!loop_timer_armed(u->held))
+		loop_timer_set_ns(u->held, left_ns);
+	return true;
+}
+
 static void flush_statuses(struct uplink *u)
 {
 	struct json_object *list = NULL;
@@ -137,7 +158,8 @@ static void flush_statuses(struct uplink *u)
 	map_for_each (node, next, &u->agent->pods) {
 		struct nodepod *pod = map_entry(node, struct nodepod, node);
 
-		if (!pod->status_unsent || pod->removed || !podmachine_status(pod->machine))
+		if (!pod->status_unsent || pod->removed || !podmachine_status(pod->machine) ||
+		    is_held(u, pod))
 			continue;
 		if (!list)
 			list = json_new_array();
@@ -261,7 +283,10 @@ uint64_t uplink_ask_token(struct uplink *u, const struct nodepod *pod, const str
 	(void)json_put_str(request, "serviceAccount", account ? account : "default");
 	(void)json_put(request, "audiences", audiences);
 	(void)json_put_int(request, "expirationSeconds", token->seconds);
-	return send_json(u, WIRE_TOKEN_REQUEST, request) == 0 ? u->requests : 0;
+	if (send_json(u, WIRE_TOKEN_REQUEST, request) < 0)
+		return 0;
+	stream_flush(wire_stream(u->wire)); /* signed there while the sandbox is made here */
+	return u->requests;
 }
 
 static void on_token(struct uplink *u, const struct json_object *message, bool failed)
@@ -612,6 +637,12 @@ static void dial(struct uplink *u)
 	stream_set_events(u->stream, &events, u);
 }
 
+static void on_held(struct loop *loop, void *data)
+{
+	(void)loop;
+	uplink_flush(data);
+}
+
 static void on_redial(struct loop *loop, void *data)
 {
 	(void)loop;
@@ -632,7 +663,8 @@ int uplink_new(struct agent *agent, struct uplink **ret, struct err *err)
 	u->agent = agent;
 	u->dial_ms = DIAL_FIRST_MS;
 	u->events = calloc(EVENTS_MAX, sizeof(struct json_object *));
-	if (!u->events || loop_timer_new(agent->loop, on_redial, u, &u->redial) < 0) {
+	if (!u->events || loop_timer_new(agent->loop, on_redial, u, &u->redial) < 0 ||
+	    loop_timer_new(agent->loop, on_held, u, &u->held) < 0) {
 		uplink_free(u);
 		return err_set(err, -ENOMEM, "uplink");
 	}
@@ -645,6 +677,7 @@ struct uplink *uplink_free(struct uplink *u)
 	if (!u)
 		return NULL;
 	loop_timer_free(u->redial);
+	loop_timer_free(u->held);
 	wire_free(u->wire);
 	stream_free(u->stream);
 	for (size_t i = 0; i < u->n_events; i++)
