@@ -56,11 +56,18 @@ struct cert_info {
 };
 int cert_read(const char *cert_pem, struct cert_info *ret, struct err *err);
 
-/* ---- JSON Web Tokens, RS256 ---- */
-int jwt_sign(const char *key_pem, const char *claims_json, struct buf *ret_token, struct err *err);
+/* ---- JSON Web Tokens: ES256 with a P-256 key, RS256 with an RSA key ---- */
+struct jwt_signer;
+int jwt_signer_new(const char *key_pem, struct jwt_signer **ret, struct err *err);
+struct jwt_signer *jwt_signer_free(struct jwt_signer *signer);
+OWN_DEFINE(jwt_signer, struct jwt_signer *, jwt_signer_free)
+#define auto_jwt_signer OWN(jwt_signer)
+int jwt_sign(const struct jwt_signer *signer, const char *claims_json, struct buf *ret_token,
+	     struct err *err);
 /* Checks the signature only, not times; gives the claims. -EKEYREJECTED: it does not match, or it is
- * no RS256 token at all. */
+ * no token of the key's algorithm at all. */
 int jwt_verify(const char *public_pem, const char *token, struct buf *ret_claims, struct err *err);
 /* kid of a key and its JSON Web Key set, as Kubernetes publishes them. */
 int jwk_set(const char *public_pem, struct buf *ret_json, struct err *err);
 int jwk_key_id(const char *public_pem, struct buf *ret_id, struct err *err);
+int jwk_algorithm(const char *public_pem, const char **ret); /* "ES256" or "RS256" */

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	if (!public.len &&
-	    (key_new_rsa2048(&key, NULL) < 0 || key_public_pem(buf_str(&key), &public, NULL) < 0))
+	    (key_new_p256(&key, NULL) < 0 || key_public_pem(buf_str(&key), &public, NULL) < 0))
 		abort();
 	if (base64_decode(&decoded, text, size) == 0 &&
 	    (base64_encode(&again, decoded.data, decoded.len) < 0 || again.len % 4))

@@ -103,17 +103,22 @@ TEST(crypt_certificates_for_a_public_key_and_their_reading)
 	CHECK(cert_read("nonsense", &info, &err) == -EINVAL);
 }
 
-TEST(jwt_signature_decides)
+static void check_tokens_of(int (*key_new)(struct buf *, struct err *), const char *algorithm)
 {
+	auto_jwt_signer struct jwt_signer *signer = NULL, *none = NULL;
+	const char *said = "";
 	auto_buf struct buf key = BUF_INIT(0), public = BUF_INIT(0), token = BUF_INIT(0);
 	auto_buf struct buf claims = BUF_INIT(0), set = BUF_INIT(0), id = BUF_INIT(0);
 	auto_json struct json_object *json = NULL;
 	const char *text = "{\"iss\":\"https://kubernetes.default.svc\",\"sub\":\"x\"}";
 	struct err err = { 0 };
 
-	CHECK(key_new_rsa2048(&key, &err) == 0);
+	CHECK(key_new(&key, &err) == 0);
 	CHECK(key_public_pem(buf_str(&key), &public, &err) == 0);
-	CHECK(jwt_sign(buf_str(&key), text, &token, &err) == 0);
+	CHECK(jwk_algorithm(buf_str(&public), &said) == 0);
+	CHECK_STR(said, algorithm);
+	CHECK(jwt_signer_new(buf_str(&key), &signer, &err) == 0);
+	CHECK(jwt_sign(signer, text, &token, &err) == 0);
 	CHECK(jwt_verify(buf_str(&public), buf_str(&token), &claims, &err) == 0);
 	CHECK_STR(buf_str(&claims), text);
 	CHECK(jwk_set(buf_str(&public), &set, &err) == 0 &&
@@ -130,7 +135,13 @@ TEST(jwt_signature_decides)
 	CHECK(jwt_verify(buf_str(&public), "eyJhbGciOiJub25lIn0.e30.", &claims, &err) ==
 	      -EKEYREJECTED);
 	CHECK(jwt_verify(buf_str(&public), "", &claims, &err) == -EKEYREJECTED);
-	CHECK(jwt_sign(buf_str(&public), text, &token, &err) == -EINVAL);
+	CHECK(jwt_signer_new(buf_str(&public), &none, &err) == -EINVAL && !none);
+}
+
+TEST(jwt_signature_decides)
+{
+	check_tokens_of(key_new_p256, "ES256");
+	check_tokens_of(key_new_rsa2048, "RS256");
 }
 
 TEST(crypt_functions_fail_whole)

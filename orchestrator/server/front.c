@@ -167,13 +167,15 @@ static void own_openid(struct front_request *request)
 {
 	const struct front_options *options = &request->front->options;
 	auto_buf struct buf text = { 0 };
+	const char *algorithm = "";
 
+	(void)jwk_algorithm(options->sa_pub_pem, &algorithm);
 	(void)buf_printf(&text,
 			 "{\"issuer\":\"%s\",\"jwks_uri\":\"https://%s:%u/openid/v1/jwks\","
 			 "\"response_types_supported\":[\"id_token\"],"
 			 "\"subject_types_supported\":[\"public\"],"
-			 "\"id_token_signing_alg_values_supported\":[\"RS256\"]}",
-			 options->issuer, options->address, options->port);
+			 "\"id_token_signing_alg_values_supported\":[\"%s\"]}",
+			 options->issuer, options->address, options->port, algorithm);
 	reply_bytes(request, request->style, 200, "application/json", text.data, text.len);
 }
 

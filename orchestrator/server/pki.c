@@ -308,7 +308,7 @@ static int ensure_server(const struct server_options *options, int dir_fd, const
 static int ensure_sa(int dir_fd, struct err *err)
 {
 	auto_buf struct buf key = { 0 }, pub = BUF_INIT(PKI_PEM_MAX);
-	int r = ensure_key(dir_fd, "sa.key", key_new_rsa2048, &key, err);
+	int r = ensure_key(dir_fd, "sa.key", key_new_p256, &key, err);
 
 	if (r < 0 || has_file(dir_fd, "sa.pub"))
 		return r;

@@ -44,6 +44,9 @@ struct server {
 	struct nodefront *nodes;
 	struct front *front;
 	struct pki pki;
+	/* The key of tokens does not change with the certificates, and the front borrows it. */
+	struct jwt_signer *signer;
+	char *sa_pub_pem;
 	struct tls_context *api_tls, *node_tls;
 	struct metrics metrics;
 	struct loop_timer *step_timer, *pki_timer, *idle_timer;
@@ -156,7 +159,7 @@ static int env_sign(void *data, const char *claims_json, struct buf *ret_token, 
 {
 	struct server *s = data;
 
-	return jwt_sign(buf_str(&s->pki.sa_key), claims_json, ret_token, err);
+	return jwt_sign(s->signer, claims_json, ret_token, err);
 }
 
 static int load_one(const char *key, uint64_t revision, const void *json, size_t len, void *data,
@@ -267,7 +270,7 @@ static int open_fronts(struct server *s, struct err *err)
 
 	if (r < 0)
 		return r;
-	r = auth_new(s->core, buf_str(&s->pki.sa_pub), s->issuer, &s->auth);
+	r = auth_new(s->core, s->sa_pub_pem, s->issuer, &s->auth);
 	if (r < 0)
 		return err_set(err, r, "open the API front");
 	const struct front_options front = {
@@ -278,7 +281,7 @@ static int open_fronts(struct server *s, struct err *err)
 		.nodes = s->nodes,
 		.tls = s->api_tls,
 		.issuer = s->issuer,
-		.sa_pub_pem = buf_str(&s->pki.sa_pub),
+		.sa_pub_pem = s->sa_pub_pem,
 		.address = o->address,
 		.port = o->port,
 		.connections_max = connections_max(),
@@ -329,6 +332,12 @@ static int start(struct server *s, struct err *err)
 		r = server_pki_ensure(s->options, err);
 	if (r == 0)
 		r = pki_read(s->options, &s->pki, err);
+	if (r == 0)
+		r = jwt_signer_new(buf_str(&s->pki.sa_key), &s->signer, err);
+	if (r == 0) {
+		s->sa_pub_pem = strdup(buf_str(&s->pki.sa_pub));
+		r = s->sa_pub_pem ? 0 : err_set(err, -ENOMEM, "read the key for tokens");
+	}
 	if (r == 0)
 		r = make_contexts(s, err);
 	if (r == 0)
@@ -384,6 +393,8 @@ static void stop(struct server *s)
 	s->idle_timer = loop_timer_free(s->idle_timer);
 	s->api_tls = tls_context_free(s->api_tls);
 	s->node_tls = tls_context_free(s->node_tls);
+	s->signer = jwt_signer_free(s->signer);
+	free(s->sa_pub_pem);
 	pki_done(&s->pki);
 	s->loop = loop_free(s->loop);
 }
