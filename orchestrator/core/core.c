@@ -15,7 +15,6 @@
 #include "orchestrator/core/watch.h"
 
 #define TIMERS_PER_STEP 256
-#define TRIM_NS		(10 * NS_PER_S)
 
 /* ---- life ---- */
 
@@ -173,13 +172,18 @@ static bool run_timers(struct core *core)
 	return true;
 }
 
+/* While there is a past there is something to forget; a server at rest is not woken. */
 static void trim(struct core *core)
 {
+	bool any = false;
+
 	if (core->now_ns < core->trim_at_ns)
 		return;
-	core->trim_at_ns = core->now_ns + TRIM_NS;
-	for (size_t i = 0; i < schema_n_kinds; i++)
+	for (size_t i = 0; i < schema_n_kinds; i++) {
 		history_trim(&core->resources[i].history, core->now_ns);
+		any |= core->resources[i].history.n > 0;
+	}
+	core->trim_at_ns = any ? core->now_ns + STATE_TRIM_NS : INT64_MAX;
 }
 
 int64_t core_step(struct core *core, int64_t now_ns, bool *ret_more)

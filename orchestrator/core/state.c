@@ -169,6 +169,7 @@ static void publish(struct core *core, struct change *change)
 	}
 	(void)history_add(&resource->history, change->type, change->object, change->old,
 			  core->now_ns);
+	core->trim_at_ns = MIN(core->trim_at_ns, core->now_ns + STATE_TRIM_NS);
 }
 
 /* Move the batch to *@ret and its waiters to @waiters: @core may stage the next one from here on. */

@@ -18,6 +18,7 @@
 
 #define QUEUE_MAX	((size_t)4096)
 #define QUEUE_BYTES_MAX ((size_t)16 << 20)
+#define STATE_TRIM_NS	((int64_t)30 * 1000000000) /* how often old history is looked for */
 
 struct resource {
 	const struct schema_kind *kind;
@@ -65,7 +66,7 @@ struct core {
 	int64_t now_ns;
 	struct timers timers;
 	struct arena arena; /* of the write that is under way */
-	int64_t trim_at_ns;
+	int64_t trim_at_ns; /* INT64_MAX: there is no history */
 	void **controllers; /* their data, in the order of the table */
 	size_t controllers_started;
 	struct recorder *recorder;
