@@ -145,7 +145,7 @@ class Cluster:
         return self.wait(f"pod {name} to be {phase}", there, timeout)
 
     def pid(self, role):
-        return int((self.run / f"{role}.pid").read_text())
+        return int((self.run / f"{role}.pid").read_text() or 0)  # empty while it is written
 
     def delete_pods(self):
         self.kubectl("delete", "pods", "--all", "--grace-period=0", "--force",
