@@ -215,6 +215,8 @@ static bool check_names(struct request *request, const struct schema_kind *kind,
 	const char *namespace = json_str_at(json, "metadata.namespace");
 	const char *name = json_str_at(json, "metadata.name");
 
+	if (!kind->namespaced) /* what a client says is of no effect */
+		json_del(json_get(json, "metadata"), "namespace");
 	if (kind->namespaced && namespace && *namespace &&
 	    strcmp(namespace, request->namespace) != 0) {
 		request_fail(request, 400,
