@@ -302,12 +302,16 @@ static void check_resource(struct schema_site *site, const char *list, const cha
 			   const struct json_object *value)
 {
 	auto_json struct json_object *text = json_new_string(name);
+	const char *sentences[SCHEMA_RULE_MAX];
 	struct quantity quantity;
 	char sub[512];
 
 	(void)snprintf(sub, sizeof(sub), "%s[%s]", list, name);
 	site_text_rule(site, sub, name, rule_qualified_name);
-	if (!is_standard_resource(name) && !strchr(name, '/')) {
+	if (strchr(name, '/') && rule_qualified_name(name, sentences)) {
+		site_problem(site, CAUSE_INVALID, sub, text,
+			     "doesn't follow extended resource name standard");
+	} else if (!is_standard_resource(name) && !strchr(name, '/')) {
 		site_problem(site, CAUSE_INVALID, sub, text,
 			     "must be a standard resource type or fully qualified");
 		site_problem(site, CAUSE_INVALID, sub, text,
@@ -350,12 +354,20 @@ void resources_check(struct schema_site *site, const struct json_object *resourc
 	const struct json_object *requests = json_get(resources, "requests");
 	struct json_iter it;
 
-	json_for_each (it, limits)
+	bool huge = false, common = false;
+
+	json_for_each (it, limits) {
 		check_resource(site, "limits", it.key, it.value);
+		huge |= strncmp(it.key, "hugepages-", 10) == 0;
+		common |= strcmp(it.key, "cpu") == 0 || strcmp(it.key, "memory") == 0;
+	}
 	json_for_each (it, requests) {
 		check_resource(site, "requests", it.key, it.value);
 		check_request(site, it.key, it.value, json_get(limits, it.key));
+		common |= strcmp(it.key, "cpu") == 0 || strcmp(it.key, "memory") == 0;
 	}
+	if (huge && !common)
+		site_problem(site, CAUSE_FORBIDDEN, NULL, NULL, "HugePages require cpu or memory");
 }
 
 /* ---- the container ---- */
@@ -424,19 +436,36 @@ void ephemeral_container_check(struct schema_site *site, const struct json_objec
 				     "cannot be set for an Ephemeral Container");
 }
 
-/* A profile of the node is named, any other is not. */
-void security_profile_check(struct schema_site *site, const struct json_object *profile)
+/* A profile of the node is named, any other is not. The site is "seccompProfile" or its like. */
+static void check_profile(struct schema_site *site, const struct json_object *profile,
+			  const char *what)
 {
+	static const char *const types[] = { "Localhost", "RuntimeDefault", "Unconfined", NULL };
 	bool local = site_text_is(profile, "type", "Localhost");
 	bool named = json_str_len(json_get(profile, "localhostProfile")) > 0;
 
+	if (schema_is_zero(json_get(profile, "type")))
+		site_problem(site, CAUSE_REQUIRED, "type", NULL, "type is required when %s is set",
+			     site->way[site->depth - 1].name);
+	else
+		site_one_of(site, "type", json_get(profile, "type"), types);
 	if (local && !named)
 		site_problem(site, CAUSE_REQUIRED, "localhostProfile", NULL,
-			     "must be set when seccomp type is Localhost");
+			     "must be set when %s type is Localhost", what);
 	else if (!local && named)
 		site_problem(site, CAUSE_INVALID, "localhostProfile",
 			     json_get(profile, "localhostProfile"),
-			     "can only be set when seccomp type is Localhost");
+			     "can only be set when %s type is Localhost", what);
+}
+
+void seccomp_profile_check(struct schema_site *site, const struct json_object *profile)
+{
+	check_profile(site, profile, "seccomp");
+}
+
+void app_armor_profile_check(struct schema_site *site, const struct json_object *profile)
+{
+	check_profile(site, profile, "AppArmor");
 }
 
 void security_context_check(struct schema_site *site, const struct json_object *context)

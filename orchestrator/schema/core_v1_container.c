@@ -140,7 +140,7 @@ TYPE(core_v1_volume_mount, "core.v1.VolumeMount", volume_mount_fields);
 
 static const struct schema_field volume_device_fields[] = {
 	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS),
-	ONE(STRING, "devicePath", 2, NEEDED | REQUIRED | ALWAYS, RULE(rule_no_dots)),
+	ONE(STRING, "devicePath", 2, NEEDED | REQUIRED | ALWAYS, RULE(rule_device_path)),
 };
 TYPE(core_v1_volume_device, "core.v1.VolumeDevice", volume_device_fields);
 

@@ -28,22 +28,20 @@ static const struct schema_field sysctl_fields[] = {
 TYPE(core_v1_sysctl, "core.v1.Sysctl", sysctl_fields);
 
 static const struct schema_field seccomp_profile_fields[] = {
-	ONE(STRING, "type", 1, NEEDED | REQUIRED | ALWAYS,
-	    ENUM("Localhost", "RuntimeDefault", "Unconfined"),
-	    ONE_OF("Localhost", "RuntimeDefault", "Unconfined")),
+	ONE(STRING, "type", 1, REQUIRED | ALWAYS,
+	    ENUM("Localhost", "RuntimeDefault", "Unconfined")),
 	ONE(STRING, "localhostProfile", 2, PTR),
 };
 TYPE(core_v1_seccomp_profile, "core.v1.SeccompProfile", seccomp_profile_fields,
-     .check = security_profile_check);
+     .check = seccomp_profile_check);
 
 static const struct schema_field app_armor_profile_fields[] = {
-	ONE(STRING, "type", 1, NEEDED | REQUIRED | ALWAYS,
-	    ENUM("Localhost", "RuntimeDefault", "Unconfined"),
-	    ONE_OF("Localhost", "RuntimeDefault", "Unconfined")),
+	ONE(STRING, "type", 1, REQUIRED | ALWAYS,
+	    ENUM("Localhost", "RuntimeDefault", "Unconfined")),
 	ONE(STRING, "localhostProfile", 2, PTR),
 };
 TYPE(core_v1_app_armor_profile, "core.v1.AppArmorProfile", app_armor_profile_fields,
-     .check = security_profile_check);
+     .check = app_armor_profile_check);
 
 static const struct schema_field pod_security_context_fields[] = {
 	REF(core_v1_se_linux_options, "seLinuxOptions", 1, PTR),
@@ -90,12 +88,12 @@ static const struct schema_field pod_readiness_gate_fields[] = {
 TYPE(core_v1_pod_readiness_gate, "core.v1.PodReadinessGate", pod_readiness_gate_fields);
 
 static const struct schema_field pod_os_fields[] = {
-	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS, ONE_OF("linux", "windows")),
+	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
 };
-TYPE(core_v1_pod_os, "core.v1.PodOS", pod_os_fields);
+TYPE(core_v1_pod_os, "core.v1.PodOS", pod_os_fields, .check = pod_os_check);
 
 static const struct schema_field pod_scheduling_gate_fields[] = {
-	ONE(STRING, "name", 1, NEEDED | REQUIRED | ALWAYS, RULE(rule_qualified_name)),
+	ONE(STRING, "name", 1, REQUIRED | ALWAYS),
 };
 TYPE(core_v1_pod_scheduling_gate, "core.v1.PodSchedulingGate", pod_scheduling_gate_fields);
 
@@ -145,7 +143,7 @@ static const struct schema_field pod_spec_fields[] = {
 	ONE(STRING, "hostname", 16, 0, RULE(rule_label)),
 	ONE(STRING, "subdomain", 17, 0, RULE(rule_label)),
 	REF(core_v1_affinity, "affinity", 18, PTR),
-	ONE(STRING, "schedulerName", 19, 0, DEFAULT_STR("default-scheduler"), RULE(rule_subdomain)),
+	ONE(STRING, "schedulerName", 19, 0, DEFAULT_STR("default-scheduler")),
 	REFS(core_v1_toleration, "tolerations", 22, ATOMIC),
 	REFS(core_v1_host_alias, "hostAliases", 23, KEYED("ip")),
 	ONE(STRING, "priorityClassName", 24, 0, RULE(rule_subdomain)),

@@ -67,14 +67,14 @@ TYPE(core_v1_secret_volume_source, "core.v1.SecretVolumeSource", secret_volume_s
 
 static const struct schema_field nfs_volume_source_fields[] = {
 	ONE(STRING, "server", 1, NEEDED | REQUIRED | ALWAYS),
-	ONE(STRING, "path", 2, NEEDED | REQUIRED | ALWAYS),
+	ONE(STRING, "path", 2, NEEDED | REQUIRED | ALWAYS, RULE(rule_absolute)),
 	ONE(BOOL, "readOnly", 3, 0),
 };
 TYPE(core_v1_nfs_volume_source, "core.v1.NFSVolumeSource", nfs_volume_source_fields);
 
 static const struct schema_field iscsi_volume_source_fields[] = {
-	ONE(STRING, "targetPortal", 1, REQUIRED | ALWAYS),
-	ONE(STRING, "iqn", 2, REQUIRED | ALWAYS),
+	ONE(STRING, "targetPortal", 1, NEEDED | REQUIRED | ALWAYS),
+	ONE(STRING, "iqn", 2, NEEDED | REQUIRED | ALWAYS),
 	ONE(INT32, "lun", 3, REQUIRED | ALWAYS),
 	ONE(STRING, "iscsiInterface", 4, 0, DEFAULT_STR("default")),
 	ONE(STRING, "fsType", 5, 0),
@@ -335,7 +335,7 @@ TYPE(core_v1_storage_os_volume_source, "core.v1.StorageOSVolumeSource",
      storage_os_volume_source_fields);
 
 static const struct schema_field csi_volume_source_fields[] = {
-	ONE(STRING, "driver", 1, REQUIRED | ALWAYS),
+	ONE(STRING, "driver", 1, NEEDED | REQUIRED | ALWAYS),
 	ONE(BOOL, "readOnly", 2, PTR),
 	ONE(STRING, "fsType", 3, PTR),
 	MAP(STRING, "volumeAttributes", 4, 0),
@@ -389,14 +389,14 @@ TYPE(core_v1_persistent_volume_claim_template, "core.v1.PersistentVolumeClaimTem
      persistent_volume_claim_template_fields);
 
 static const struct schema_field ephemeral_volume_source_fields[] = {
-	REF(core_v1_persistent_volume_claim_template, "volumeClaimTemplate", 1, PTR),
+	REF(core_v1_persistent_volume_claim_template, "volumeClaimTemplate", 1, NEEDED | PTR),
 };
 TYPE(core_v1_ephemeral_volume_source, "core.v1.EphemeralVolumeSource",
      ephemeral_volume_source_fields);
 
 static const struct schema_field image_volume_source_fields[] = {
-	ONE(STRING, "reference", 1, 0),
-	ONE(STRING, "pullPolicy", 2, 0, ENUM("Always", "IfNotPresent", "Never")),
+	ONE(STRING, "reference", 1, NEEDED),
+	ONE(STRING, "pullPolicy", 2, 0, ENUM_ONLY("Always", "IfNotPresent", "Never")),
 };
 TYPE(core_v1_image_volume_source, "core.v1.ImageVolumeSource", image_volume_source_fields);
 

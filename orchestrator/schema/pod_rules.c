@@ -71,6 +71,16 @@ static void check_mount(struct schema_site *site, const struct json_object *volu
 	site_leave(site, mark);
 }
 
+/* Only claims are block devices. */
+static bool is_block(const struct json_object *volumes, const char *name)
+{
+	for (size_t i = 0, n = json_len(volumes); i < n; i++)
+		if (site_text_is(json_idx(volumes, i), "name", name))
+			return json_get(json_idx(volumes, i), "persistentVolumeClaim") ||
+			       json_get(json_idx(volumes, i), "ephemeral");
+	return false;
+}
+
 static void check_device(struct schema_site *site, const struct json_object *volumes,
 			 const struct json_object *container, size_t i)
 {
@@ -80,6 +90,10 @@ static void check_device(struct schema_site *site, const struct json_object *vol
 
 	if (!has_name(volumes, name ? name : ""))
 		site_problem(site, CAUSE_NOT_FOUND, "name", json_get(device, "name"), "%s", "");
+	else if (!is_block(volumes, name))
+		site_problem(site, CAUSE_INVALID, "name", json_get(device, "name"),
+			     "can only use volume source type of PersistentVolumeClaim or "
+			     "Ephemeral for block mode");
 	if (name && has_name(json_get(container, "volumeMounts"), name))
 		site_problem(site, CAUSE_INVALID, "name", json_get(device, "name"),
 			     "must not already exist in volumeMounts");
@@ -215,17 +229,17 @@ static void check_sleep(struct schema_site *site, const struct json_object *spec
 
 static void check_gates(struct schema_site *site, const struct json_object *gates)
 {
-	for (size_t i = 1, n = json_len(gates); i < n; i++) {
+	for (size_t i = 0, n = json_len(gates); i < n; i++) {
 		const struct json_object *name = json_get(json_idx(gates, i), "name");
+		size_t mark = site_enter(site, "schedulingGates", i), k = 0;
 
-		for (size_t k = 0; k < i; k++)
-			if (json_equal(json_get(json_idx(gates, k), "name"), name)) {
-				char sub[64];
-
-				(void)snprintf(sub, sizeof(sub), "schedulingGates[%zu]", i);
-				site_problem(site, CAUSE_DUPLICATE, sub, name, "%s", "");
-				break;
-			}
+		site_text_rule(site, NULL, json_str(name) ? json_str(name) : "",
+			       rule_qualified_name);
+		while (k < i && !json_equal(json_get(json_idx(gates, k), "name"), name))
+			k++;
+		if (k < i)
+			site_problem(site, CAUSE_DUPLICATE, NULL, name, "%s", "");
+		site_leave(site, mark);
 	}
 }
 
@@ -267,6 +281,16 @@ void pod_template_spec_check(struct schema_site *site, const struct json_object 
 			     "ephemeral containers not allowed in pod template");
 }
 
+void pod_os_check(struct schema_site *site, const struct json_object *os)
+{
+	static const char *const names[] = { "linux", "windows", NULL };
+
+	if (schema_is_zero(json_get(os, "name")))
+		site_required(site, "name");
+	else
+		site_one_of(site, NULL, json_get(os, "name"), names);
+}
+
 void pod_dns_config_check(struct schema_site *site, const struct json_object *config)
 {
 	const struct json_object *servers = json_get(config, "nameservers");
@@ -293,6 +317,10 @@ void toleration_check(struct schema_site *site, const struct json_object *tolera
 	static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute",
 					       NULL };
 	static const char *const operators[] = { "Equal", "Exists", NULL };
+	/* what Kubernetes lists when one of the gated ones was asked for */
+	static const char *const gated[] = { "Equal", "Exists", "Lt", "Gt", NULL };
+	bool compares = site_text_is(toleration, "operator", "Lt") ||
+			site_text_is(toleration, "operator", "Gt");
 	const struct json_object *key = json_get(toleration, "key");
 	const struct json_object *operator= json_get(toleration, "operator");
 	const struct json_object *value = json_get(toleration, "value");
@@ -316,7 +344,7 @@ void toleration_check(struct schema_site *site, const struct json_object *tolera
 		 (!json_str_len(operator) || site_text_is(toleration, "operator", "Equal")))
 		site_rule(site, "operator", value, rule_label_value);
 	else if (!exists)
-		site_one_of(site, "operator", operator, operators);
+		site_unsupported(site, "operator", operator, compares ? gated : operators);
 	if (json_str_len(effect))
 		site_one_of(site, "effect", effect, effects);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of a Pod's spec may change after it was made. */
+#include <stdio.h>
 #include <string.h>
 
 #include "orchestrator/schema/kinds.h"
@@ -11,21 +12,15 @@
 static bool same_number(struct schema_site *site, const struct json_object *spec,
 			const struct json_object *old)
 {
-	static const struct {
-		const char *list, *says;
-	} rows[] = {
-		{ "containers", "pod updates may not add or remove containers" },
-		{ "initContainers", "pod updates may not add or remove init containers" },
-	};
-	bool same = true;
+	static const char *const lists[] = { "containers", "initContainers" };
 
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (json_len(json_get(spec, rows[i].list)) !=
-		    json_len(json_get(old, rows[i].list))) {
-			site_problem(site, CAUSE_FORBIDDEN, rows[i].list, NULL, "%s", rows[i].says);
-			same = false;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		if (json_len(json_get(spec, lists[i])) != json_len(json_get(old, lists[i]))) {
+			site_problem(site, CAUSE_FORBIDDEN, lists[i], NULL,
+				     "pod updates may not add or remove containers");
+			return false;
 		}
-	return same;
+	return true;
 }
 
 /* It may be set, or lowered. */
@@ -87,11 +82,13 @@ static void check_scheduling_gates(struct schema_site *site, const struct json_o
 
 	for (size_t i = 0, n = json_len(now); i < n; i++) {
 		bool known = false;
+		char sub[64];
 
 		for (size_t k = 0, m = json_len(was); k < m && !known; k++)
 			known = json_equal(json_idx(now, i), json_idx(was, k));
+		(void)snprintf(sub, sizeof(sub), "schedulingGates[%zu].name", i);
 		if (!known)
-			site_problem(site, CAUSE_FORBIDDEN, "schedulingGates", NULL,
+			site_problem(site, CAUSE_FORBIDDEN, sub, NULL,
 				     "only deletion is allowed, but found new scheduling gate '%s'",
 				     json_str_at(json_idx(now, i), "name"));
 	}

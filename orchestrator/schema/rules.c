@@ -211,8 +211,8 @@ static const struct {
 	unsigned bits;
 	const char *says;
 } no_endpoint[] = {
-	{ AF_INET, { 0 }, 32, "may not be unspecified (0.0.0.0 or ::)" },
-	{ AF_INET6, { 0 }, 128, "may not be unspecified (0.0.0.0 or ::)" },
+	{ AF_INET, { 0 }, 32, "may not be unspecified (0.0.0.0)" },
+	{ AF_INET6, { 0 }, 128, "may not be unspecified (::)" },
 	{ AF_INET, { 127 }, 8, "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
 	{ AF_INET6, { [15] = 1 }, 128, "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
 	{ AF_INET,
@@ -322,4 +322,20 @@ unsigned rule_inside(const char *text, const char *sentences[SCHEMA_RULE_MAX])
 	if (*text == '/')
 		sentences[n++] = "must be a relative path";
 	return n + rule_no_dots(text, sentences + n);
+}
+
+unsigned rule_absolute(const char *text, const char *sentences[SCHEMA_RULE_MAX])
+{
+	if (*text == '/')
+		return 0;
+	sentences[0] = "must be an absolute path";
+	return 1;
+}
+
+unsigned rule_device_path(const char *text, const char *sentences[SCHEMA_RULE_MAX])
+{
+	if (!rule_no_dots(text, sentences))
+		return 0;
+	sentences[0] = "can not contain backsteps ('..')";
+	return 1;
 }

@@ -25,7 +25,9 @@ schema_rule_fn rule_endpoint_ip; /* an address that a Service may lead to: no lo
 schema_rule_fn rule_cidr;
 schema_rule_fn rule_search_domain; /* of resolv.conf */
 schema_rule_fn rule_inside;	   /* a relative path without ".." */
-schema_rule_fn rule_no_dots;	   /* a path without ".." */
+schema_rule_fn rule_absolute;	   /* a path from the root */
+schema_rule_fn rule_device_path;
+schema_rule_fn rule_no_dots; /* a path without ".." */
 
 /* ---- the site ---- */
 
@@ -58,6 +60,9 @@ void site_text_rule(struct schema_site *site, const char *sub, const char *text,
 		    schema_rule_fn *rule);
 void site_one_of(struct schema_site *site, const char *sub, const struct json_object *value,
 		 const char *const *allowed);
+/* It is none of @allowed. */
+void site_unsupported(struct schema_site *site, const char *sub, const struct json_object *value,
+		      const char *const *allowed);
 /* A port: a number in range, or the name of one. */
 void site_port(struct schema_site *site, const char *sub, const struct json_object *value);
 /* Keys and values of labels, of a selector; problems lie on the site's @sub itself. */
@@ -73,9 +78,10 @@ bool site_text_is(const struct json_object *object, const char *path, const char
 /* ---- checks of types, beside their rows' own ---- */
 
 typedef void schema_type_check(struct schema_site *site, const struct json_object *object);
-schema_type_check pod_spec_check, pod_template_spec_check, pod_dns_config_check, toleration_check,
-	pod_security_check, topology_spread_check, container_check, ephemeral_container_check,
-	security_context_check, security_profile_check, env_var_check, env_var_source_check,
-	env_from_check, probe_check, lifecycle_handler_check, http_get_check, tcp_socket_check,
-	resources_check, volume_check, projection_check, empty_dir_check, downward_file_check,
-	node_selector_check, node_term_check, label_selector_check, pod_affinity_term_check;
+schema_type_check pod_os_check, pod_spec_check, pod_template_spec_check, pod_dns_config_check,
+	toleration_check, pod_security_check, topology_spread_check, container_check,
+	ephemeral_container_check, security_context_check, seccomp_profile_check,
+	app_armor_profile_check, env_var_check, env_var_source_check, env_from_check, probe_check,
+	lifecycle_handler_check, http_get_check, tcp_socket_check, resources_check, volume_check,
+	projection_check, empty_dir_check, downward_file_check, node_selector_check,
+	node_term_check, label_selector_check, pod_affinity_term_check;

@@ -89,18 +89,25 @@ void site_rule(struct schema_site *site, const char *sub, const struct json_obje
 		site_text_rule(site, sub, text, rule);
 }
 
+void site_unsupported(struct schema_site *site, const char *sub, const struct json_object *value,
+		      const char *const *allowed)
+{
+	auto_buf struct buf list = BUF_INIT(65536);
+
+	for (size_t i = 0; allowed[i]; i++)
+		(void)buf_printf(&list, "%s\"%s\"", i ? ", " : "", allowed[i]);
+	site_problem(site, CAUSE_UNSUPPORTED, sub, value, "supported values: %s", buf_str(&list));
+}
+
 void site_one_of(struct schema_site *site, const char *sub, const struct json_object *value,
 		 const char *const *allowed)
 {
-	auto_buf struct buf list = BUF_INIT(65536);
 	const char *text = json_str(value);
 
 	for (size_t i = 0; text && allowed[i]; i++)
 		if (strcmp(text, allowed[i]) == 0)
 			return;
-	for (size_t i = 0; allowed[i]; i++)
-		(void)buf_printf(&list, "%s\"%s\"", i ? ", " : "", allowed[i]);
-	site_problem(site, CAUSE_UNSUPPORTED, sub, value, "supported values: %s", buf_str(&list));
+	site_unsupported(site, sub, value, allowed);
 }
 
 void site_port(struct schema_site *site, const char *sub, const struct json_object *value)

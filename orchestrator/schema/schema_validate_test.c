@@ -711,6 +711,483 @@ static const struct {
 	  "part " QUALIFIED
 	  ", template.spec.ephemeralContainers: Forbidden: ephemeral containers not allowed "
 	  "in pod template]" },
+	{ "", "configmaps",
+	  "{'metadata':{'name':'zz','ownerReferences':[{'apiVersion':'','kind':'','name':'','uid':'"
+	  "'}]}}",
+	  NULL,
+	  "ConfigMap \"zz\" is invalid: [metadata.ownerReferences[0].apiVersion: Required value: "
+	  "must not be empty, metadata.ownerReferences[0].kind: Required value: must not be empty, "
+	  "metadata.ownerReferences[0].name: Required value: must not be empty, "
+	  "metadata.ownerReferences[0].uid: Required value: must not be empty]" },
+	{ "", "configmaps",
+	  "{'metadata':{'name':'zz','ownerReferences':[{'apiVersion':'v1','kind':'Event','name':'x'"
+	  ",'uid':'y'}]}}",
+	  NULL,
+	  "ConfigMap \"zz\" is invalid: metadata.ownerReferences[0]: Invalid value: "
+	  "{\"apiVersion\":\"v1\",\"kind\":\"Event\",\"name\":\"x\",\"uid\":\"y\"}: /v1, "
+	  "Kind=Event is disallowed from being an owner" },
+	{ "", "configmaps",
+	  "{'metadata':{'name':'zz','ownerReferences':[{'apiVersion':'a/b/"
+	  "c','kind':'X','name':'x','uid':'y'}]}}",
+	  NULL,
+	  "ConfigMap \"zz\" is invalid: metadata.ownerReferences[0].apiVersion: Invalid value: "
+	  "\"a/b/c\": must be <group>/<version> or <version>" },
+	{ "", "configmaps",
+	  "{'metadata':{'name':'zz','ownerReferences':[{'apiVersion':'v1','kind':'X','name':'x','"
+	  "uid':'y','controller':true},{'apiVersion':'v1','kind':'Y','name':'z','uid':'w','"
+	  "controller':true}]}}",
+	  NULL,
+	  "ConfigMap \"zz\" is invalid: metadata.ownerReferences: Invalid value: "
+	  "[{\"apiVersion\":\"v1\",\"kind\":\"X\",\"name\":\"x\",\"uid\":\"y\",\"controller\":true}"
+	  ",{\"apiVersion\":\"v1\",\"kind\":\"Y\",\"name\":\"z\",\"uid\":\"w\",\"controller\":true}"
+	  "]: Only one reference can have Controller set to true. Found \"true\" in references for "
+	  "X/x and Y/z" },
+	{ "", "configmaps", "{'metadata':{'name':'zz','finalizers':['x','a/b','orphan']}}", NULL,
+	  "ConfigMap \"zz\" is invalid: metadata.finalizers[0]: Invalid value: \"x\": name is "
+	  "neither a standard finalizer name nor is it fully qualified" },
+	{ "", "configmaps", "{'metadata':{'name':'zz','generation':-1}}", NULL,
+	  "ConfigMap \"zz\" is invalid: metadata.generation: Invalid value: -1: must be greater "
+	  "than or equal to 0" },
+	{ "", "configmaps", "{'metadata':{'name':'zz','annotations':{'A B':'x','/y':'z'}}}", NULL,
+	  "ConfigMap \"zz\" is invalid: [metadata.annotations: Invalid value: \"A B\": name "
+	  "part " QUALIFIED
+	  ", metadata.annotations: Invalid value: \"/y\": prefix part must be non-empty]" },
+	{ "", "configmaps", "{'metadata':{'name':'zz','deletionTimestamp':'2026-01-01T00:00:00Z'}}",
+	  "{'metadata':{'name':'zz'}}",
+	  "ConfigMap \"zz\" is invalid: metadata.deletionTimestamp: Invalid value: "
+	  "\"2026-01-01T00:00:00Z\": field is immutable" },
+	{ "", "configmaps", "{'metadata':{'name':'zz','deletionGracePeriodSeconds':5}}",
+	  "{'metadata':{'name':'zz'}}",
+	  "ConfigMap \"zz\" is invalid: metadata.deletionGracePeriodSeconds: Invalid value: 5: "
+	  "field is immutable" },
+	{ "", "services",
+	  "{'metadata':{'name':'zz'},'spec':{'ports':[{'port':80}],'type':'NodePort','"
+	  "externalTrafficPolicy':'X'}}",
+	  NULL,
+	  "Service \"zz\" is invalid: spec.externalTrafficPolicy: Unsupported value: \"X\": "
+	  "supported values: \"Cluster\", \"Local\"" },
+	{ "", "services",
+	  "{'metadata':{'name':'zz'},'spec':{'ports':[{'port':80}],'type':'LoadBalancer','"
+	  "loadBalancerSourceRanges':['1.2.3.4/33','10.0.0.0/8']}}",
+	  NULL,
+	  "Service \"zz\" is invalid: spec.LoadBalancerSourceRanges[0]: Invalid value: "
+	  "\"1.2.3.4/33\": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)" },
+	{ "", "services",
+	  "{'metadata':{'name':'zz'},'spec':{'ports':[{'port':80}],'clusterIPs':['x'],'clusterIP':'"
+	  "x'}}",
+	  NULL,
+	  "Service \"zz\" is invalid: spec.clusterIPs[0]: Invalid value: \"x\": must be a valid IP "
+	  "address, (e.g. 10.9.8.7 or 2001:db8::ffff)" },
+	{ "", "services",
+	  "{'metadata':{'name':'zz'},'spec':{'ports':[{'port':80}],'externalIPs':['0.0.0.0','169."
+	  "254.1.1','224.0.0.1','::1']}}",
+	  NULL,
+	  "Service \"zz\" is invalid: [spec.externalIPs[0]: Invalid value: \"0.0.0.0\": may not be "
+	  "unspecified (0.0.0.0), spec.externalIPs[1]: Invalid value: \"169.254.1.1\": may not be "
+	  "in the link-local range (169.254.0.0/16, fe80::/10), spec.externalIPs[2]: Invalid "
+	  "value: \"224.0.0.1\": may not be in the link-local multicast range (224.0.0.0/24, "
+	  "ff02::/10), spec.externalIPs[3]: Invalid value: \"::1\": may not be in the loopback "
+	  "range (127.0.0.0/8, ::1/128)]" },
+	{ "", "services",
+	  "{'metadata':{'name':'zz'},'spec':{'type':'ExternalName','externalName':'a.b','ports':[{'"
+	  "port':0,'name':'a'}]}}",
+	  NULL,
+	  "Service \"zz\" is invalid: [spec.ports[0].port: Invalid value: 0: must be between 1 and "
+	  "65535, inclusive, spec.ports[0].targetPort: Invalid value: 0: must be between 1 and "
+	  "65535, inclusive]" },
+	{ "", "services",
+	  "{'metadata':{'name':'zz'},'spec':{'ports':[{'port':80,'targetPort':'-x-'}]}}", NULL,
+	  "Service \"zz\" is invalid: spec.ports[0].targetPort: Invalid value: \"-x-\": must not "
+	  "begin or end with a hyphen" },
+	{ "", "services",
+	  "{'metadata':{'name':'zz'},'spec':{'clusterIP':'None','type':'LoadBalancer','ports':[{'"
+	  "port':80}]}}",
+	  NULL,
+	  "Service \"zz\" is invalid: spec.clusterIPs[0]: Invalid value: \"None\": may not be set "
+	  "to 'None' for LoadBalancer services" },
+	{ "", "services",
+	  "{'metadata':{'name':'zz'},'spec':{'ports':[{'port':80}],'sessionAffinity':'ClientIP','"
+	  "sessionAffinityConfig':{'clientIP':{'timeoutSeconds':90000}}}}",
+	  NULL,
+	  "Service \"zz\" is invalid: spec.sessionAffinityConfig.clientIP.timeoutSeconds: Invalid "
+	  "value: 90000: must be greater than 0 and less than 86400" },
+	{ "", "endpoints",
+	  "{'metadata':{'name':'zz'},'subsets':[{'addresses':[{'ip':'1.2.3.4'}],'ports':[{'port':1}"
+	  ",{'port':2,'name':'b'}]}]}",
+	  NULL, "Endpoints \"zz\" is invalid: subsets[0].ports[0].name: Required value" },
+	{ "", "endpoints",
+	  "{'metadata':{'name':'zz'},'subsets':[{'notReadyAddresses':[{'ip':'127.0.0.2'}],'ports':["
+	  "{'port':70000}]}]}",
+	  NULL,
+	  "Endpoints \"zz\" is invalid: [subsets[0].notReadyAddresses[0].ip: Invalid value: "
+	  "\"127.0.0.2\": may not be in the loopback range (127.0.0.0/8, ::1/128), "
+	  "subsets[0].ports[0].port: Invalid value: 70000: must be between 1 and 65535, "
+	  "inclusive]" },
+	{ "discovery.k8s.io", "endpointslices",
+	  "{'metadata':{'name':'zz'},'addressType':'FQDN','endpoints':[{'addresses':['A b']}]}",
+	  NULL,
+	  "EndpointSlice.discovery.k8s.io \"zz\" is invalid: endpoints[0].addresses[0]: Invalid "
+	  "value: \"A b\": " SUBDOMAIN },
+	{ "discovery.k8s.io", "endpointslices",
+	  "{'metadata':{'name':'zz'},'addressType':'IPv6','endpoints':[{'addresses':['::1']}]}",
+	  NULL,
+	  "EndpointSlice.discovery.k8s.io \"zz\" is invalid: endpoints[0].addresses[0]: Invalid "
+	  "value: \"::1\": may not be in the loopback range (127.0.0.0/8, ::1/128)" },
+	{ "discovery.k8s.io", "endpointslices",
+	  "{'metadata':{'name':'zz'},'addressType':'IPv4','ports':[{'name':'a'},{'name':'a'}]}",
+	  NULL,
+	  "EndpointSlice.discovery.k8s.io \"zz\" is invalid: ports[1].name: Duplicate value: "
+	  "\"a\"" },
+	{ "", "secrets",
+	  "{'metadata':{'name':'zz'},'type':'kubernetes.io/service-account-token','data':{}}", NULL,
+	  "Secret \"zz\" is invalid: metadata.annotations[kubernetes.io/service-account.name]: "
+	  "Required value" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','resources':{'"
+	  "limits':{'cpu':'1'},'requests':{'cpu':'2'}}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.containers[0].resources.requests: Invalid value: \"2\": "
+	  "must be less than or equal to cpu limit of 1" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','resources':{'"
+	  "limits':{'example.com/x':'2'},'requests':{'example.com/x':'1'}}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.containers[0].resources.requests: Invalid value: \"1\": "
+	  "must be equal to example.com/x limit of 2" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','resources':{'"
+	  "limits':{'hugepages-2Mi':'2Mi'}}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.containers[0].resources: Forbidden: HugePages require cpu "
+	  "or memory" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','resources':{'"
+	  "limits':{'a b/c':'1'}}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.containers[0].resources.limits[a b/c]: Invalid value: \"a "
+	  "b/c\": prefix part " SUBDOMAIN
+	  ", spec.containers[0].resources.limits[a b/c]: Invalid value: \"a b/c\": doesn't follow "
+	  "extended resource name standard, spec.containers[0].resources.requests[a b/c]: Invalid "
+	  "value: \"a b/c\": prefix part " SUBDOMAIN
+	  ", spec.containers[0].resources.requests[a b/c]: Invalid value: \"a b/c\": doesn't "
+	  "follow extended resource name standard]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','env':[{'name':'"
+	  "a','valueFrom':{'resourceFieldRef':{'resource':'limits.memory','divisor':'3'}}}]}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.containers[0].env[0].valueFrom.resourceFieldRef.divisor: "
+	  "Invalid value: \"limits.memory\": only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, "
+	  "1Mi, 1Gi, 1Ti, 1Pi, 1Ei are supported with the memory resource" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','env':[{'name':'"
+	  "a','valueFrom':{'resourceFieldRef':{'resource':'limits.ephemeral-storage','divisor':'1m'"
+	  "}}}]}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.containers[0].env[0].valueFrom.resourceFieldRef.divisor: "
+	  "Invalid value: \"limits.ephemeral-storage\": only divisor's values 1, 1k, 1M, 1G, 1T, "
+	  "1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are supported with the local ephemeral storage "
+	  "resource" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','env':[{'name':'"
+	  "a','valueFrom':{'fieldRef':{'fieldPath':'metadata.labels'}}}]}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: "
+	  "Unsupported value: \"metadata.labels\": supported values: \"metadata.name\", "
+	  "\"metadata.namespace\", \"metadata.uid\", \"spec.nodeName\", "
+	  "\"spec.serviceAccountName\", \"status.hostIP\", \"status.hostIPs\", \"status.podIP\", "
+	  "\"status.podIPs\"" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','env':[{'name':'"
+	  "a','valueFrom':{'fieldRef':{'fieldPath':'status.phase'}}}]}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.containers[0].env[0].valueFrom.fieldRef.fieldPath: "
+	  "Unsupported value: \"status.phase\": supported values: \"metadata.name\", "
+	  "\"metadata.namespace\", \"metadata.uid\", \"spec.nodeName\", "
+	  "\"spec.serviceAccountName\", \"status.hostIP\", \"status.hostIPs\", \"status.podIP\", "
+	  "\"status.podIPs\"" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'volumes':[{'"
+	  "name':'v','downwardAPI':{'items':[{'path':'x'},{'path':'y','fieldRef':{'fieldPath':'"
+	  "spec.nodeName'}},{'path':'z','resourceFieldRef':{'resource':'limits.cpu'}}]}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.volumes[0].downwardAPI: Required value: one of fieldRef "
+	  "and resourceFieldRef is required, spec.volumes[0].downwardAPI.fieldRef.fieldPath: "
+	  "Unsupported value: \"spec.nodeName\": supported values: \"metadata.annotations\", "
+	  "\"metadata.labels\", \"metadata.name\", \"metadata.namespace\", \"metadata.uid\", "
+	  "spec.volumes[0].downwardAPI.resourceFieldRef.containerName: Required value]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'volumes':[{'"
+	  "name':'v','projected':{'sources':[{'secret':{'name':'s'},'configMap':{'name':'c'}}]}}]}"
+	  "}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.volumes[0].projected.sources[0]: Forbidden: may not specify "
+	  "more than 1 volume type per source" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'volumes':[{'"
+	  "name':'v','projected':{'sources':[{'secret':{}},{'configMap':{'items':[{'key':'k','path'"
+	  ":'../x'}]}}],'defaultMode':-1}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.volumes[0].projected.sources[0].secret.name: Required "
+	  "value, spec.volumes[0].projected.sources[1].configMap.name: Required value, "
+	  "spec.volumes[0].projected.sources[1].configMap.items[0].path: Invalid value: \"../x\": "
+	  "must not contain '..', spec.volumes[0].projected.defaultMode: Invalid value: -1: must "
+	  "be a number between 0 and 0777 (octal), both inclusive]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'volumes':[{'"
+	  "name':'v','emptyDir':{'sizeLimit':'-5'}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.volumes[0].emptyDir.sizeLimit: Forbidden: SizeLimit field "
+	  "must be a valid resource quantity" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','"
+	  "securityContext':{'seccompProfile':{'type':'Localhost'}}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: "
+	  "spec.containers[0].securityContext.seccompProfile.localhostProfile: Required value: "
+	  "must be set when seccomp type is Localhost" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','"
+	  "securityContext':{'seccompProfile':{}}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.containers[0].securityContext.seccompProfile.type: Required "
+	  "value: type is required when seccompProfile is set" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','"
+	  "securityContext':{'runAsGroup':-1,'procMount':'X'}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.containers[0].securityContext.runAsGroup: Invalid value: "
+	  "-1: must be between 0 and 2147483647, inclusive, "
+	  "spec.containers[0].securityContext.procMount: Unsupported value: \"X\": supported "
+	  "values: \"Default\", \"Unmasked\"]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "securityContext':{'fsGroup':-1,'fsGroupChangePolicy':'X','supplementalGroups':[-5]}}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.securityContext.supplementalGroups[0]: Invalid value: -5: "
+	  "must be between 0 and 2147483647, inclusive, spec.securityContext.fsGroup: Invalid "
+	  "value: -1: must be between 0 and 2147483647, inclusive, "
+	  "spec.securityContext.fsGroupChangePolicy: Unsupported value: \"X\": supported values: "
+	  "\"Always\", \"OnRootMismatch\"]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "initContainers':[{'name':'i','image':'x','readinessProbe':{'exec':{'command':['a']}}}]}"
+	  "}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.initContainers[0].readinessProbe: Forbidden: may not be set "
+	  "for init containers without restartPolicy=Always" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "initContainers':[{'name':'i','image':'x','restartPolicy':'Sometimes'}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.initContainers[0].restartPolicy: Unsupported value: "
+	  "\"Sometimes\": supported values: \"Always\", \"Never\", \"OnFailure\"" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "topologySpreadConstraints':[{'maxSkew':0,'topologyKey':'','whenUnsatisfiable':'X'}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: "
+	  "must be greater than zero, spec.topologySpreadConstraints[0].topologyKey: Required "
+	  "value: can not be empty, spec.topologySpreadConstraints[0].whenUnsatisfiable: "
+	  "Unsupported value: \"X\": supported values: \"DoNotSchedule\", \"ScheduleAnyway\"]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "readinessGates':[{'conditionType':'a b'}],'os':{'name':'x'}}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.readinessGates[0].conditionType: Invalid value: \"a b\": "
+	  "name part " QUALIFIED
+	  ", spec.os: Unsupported value: \"x\": supported values: \"linux\", \"windows\"]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "schedulingGates':[{'name':'a b'},{'name':'x/y'},{'name':'x/y'}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.schedulingGates[0]: Invalid value: \"a b\": name "
+	  "part " QUALIFIED ", spec.schedulingGates[2]: Duplicate value: \"x/y\"]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'dnsPolicy':'"
+	  "None','dnsConfig':{}}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.dnsConfig.nameservers: Required value: must provide at "
+	  "least one DNS nameserver when `dnsPolicy` is None" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'dnsConfig':{'"
+	  "options':[{'value':'x'}],'searches':['_x.y','a..b']}}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.dnsConfig.searches[1]: Invalid value: \"a..b\": a "
+	  "lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', "
+	  "'-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', "
+	  "regex used for validation is "
+	  "'_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*'), "
+	  "spec.dnsConfig.options[0]: Required value: must not be empty]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'hostAliases':"
+	  "[{'ip':'1.2.3'}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.hostAliases[0].ip: Invalid value: \"1.2.3\": must be a "
+	  "valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'tolerations':"
+	  "[{'key':'a','operator':'Exists','effect':'X'}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.tolerations[0].effect: Unsupported value: \"X\": supported "
+	  "values: \"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\"" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'tolerations':"
+	  "[{'key':'a','operator':'Gt','value':'x'}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.tolerations[0].operator: Unsupported value: \"Gt\": "
+	  "supported values: \"Equal\", \"Exists\", \"Lt\", \"Gt\"" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'affinity':{'"
+	  "nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':[{'"
+	  "matchFields':[{'key':'metadata.name','operator':'Exists'},{'key':'metadata.name','"
+	  "operator':'In','values':['a','b']}]}]}}}}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: "
+	  "[spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution."
+	  "nodeSelectorTerms[0].matchFields[0].operator: Invalid value: \"Exists\": not a valid "
+	  "selector operator, "
+	  "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution."
+	  "nodeSelectorTerms[0].matchFields[1].values: Required value: must be only one value when "
+	  "`operator` is 'In' or 'NotIn' for node field selector]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'affinity':{'"
+	  "podAntiAffinity':{'preferredDuringSchedulingIgnoredDuringExecution':[{'weight':0,'"
+	  "podAffinityTerm':{'topologyKey':'a/b/"
+	  "c','labelSelector':{'matchExpressions':[{'key':'x','operator':'In','values':['a "
+	  "b']}]}}}]}}}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: "
+	  "[spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
+	  "weight: Invalid value: 0: must be in the range 1-100, "
+	  "spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
+	  "podAffinityTerm.labelSelector.matchExpressions[0].values[0]: Invalid value: \"a "
+	  "b\": " LABEL_VALUE
+	  ", "
+	  "spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
+	  "podAffinityTerm.topologyKey: Invalid value: \"a/b/c\": a valid label key " QUALIFIED
+	  " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','ports':[{'"
+	  "containerPort':1,'hostPort':70000}],'livenessProbe':{'tcpSocket':{'port':0}}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.containers[0].ports[0].hostPort: Invalid value: 70000: "
+	  "must be between 1 and 65535, inclusive, "
+	  "spec.containers[0].livenessProbe.tcpSocket.port: Invalid value: 0: must be between 1 "
+	  "and 65535, inclusive]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','lifecycle':{'"
+	  "preStop':{'httpGet':{'port':80,'scheme':'X'}}}}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.containers[0].lifecycle.preStop.httpGet.scheme: Unsupported "
+	  "value: \"X\": supported values: \"HTTP\", \"HTTPS\"" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','volumeMounts':["
+	  "{'name':'v','mountPath':'/"
+	  "a','subPath':'a','subPathExpr':'b'}]}],'volumes':[{'name':'v'}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: spec.containers[0].volumeMounts[0].subPathExpr: Invalid value: "
+	  "\"b\": subPathExpr and subPath are mutually exclusive" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','volumeDevices':"
+	  "[{'name':'v','devicePath':'/a/../b'}]}],'volumes':[{'name':'v'}]}}",
+	  NULL,
+	  "Pod \"zz\" is invalid: [spec.containers[0].volumeDevices[0].devicePath: Invalid value: "
+	  "\"/a/../b\": can not contain backsteps ('..'), "
+	  "spec.containers[0].volumeDevices[0].name: Invalid value: \"v\": can only use volume "
+	  "source type of PersistentVolumeClaim or Ephemeral for block mode]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'tolerations':"
+	  "[]}}",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'tolerations':"
+	  "[{'key':'x','operator':'Exists'}]}}",
+	  "Pod \"zz\" is invalid: spec.tolerations: Forbidden: existing toleration can not be "
+	  "modified except its tolerationSeconds" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "schedulingGates':[{'name':'a/b'},{'name':'c/d'}]}}",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "schedulingGates':[{'name':'a/b'}]}}",
+	  "Pod \"zz\" is invalid: spec.schedulingGates[1].name: Forbidden: only deletion is "
+	  "allowed, but found new scheduling gate 'c/d'" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "activeDeadlineSeconds':20}}",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "activeDeadlineSeconds':10}}",
+	  "Pod \"zz\" is invalid: spec.activeDeadlineSeconds: Invalid value: 20: must be less than "
+	  "or equal to previous value" },
+	{ "", "pods", "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}]}}",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "activeDeadlineSeconds':10}}",
+	  "Pod \"zz\" is invalid: spec.activeDeadlineSeconds: Invalid value: null: must not update "
+	  "from a positive integer to nil value" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'"
+	  "initContainers':[{'name':'i','image':'x'}]}}",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}]}}",
+	  "Pod \"zz\" is invalid: spec.initContainers: Forbidden: pod updates may not add or "
+	  "remove containers" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'hostname':'x'"
+	  "}}",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}]}}",
+	  "Pod \"zz\" is invalid: spec: Forbidden: pod updates may not change fields other than "
+	  "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`"
+	  "spec.tolerations` (only additions to existing "
+	  "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+	  "previously negative)\n@@ -64,7 +64,7 @@\n   \"SELinuxChangePolicy\": null\n  },\n  "
+	  "\"ImagePullSecrets\": null,\n- \"Hostname\": \"\",\n+ \"Hostname\": \"x\",\n  "
+	  "\"Subdomain\": \"\",\n  \"Affinity\": null,\n  \"SchedulerName\": "
+	  "\"default-scheduler\",\n" },
+	{ "", "pods", "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':''}]}}",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}]}}",
+	  "Pod \"zz\" is invalid: [spec.containers[0].image: Required value, spec: Forbidden: pod "
+	  "updates may not change fields other than "
+	  "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`"
+	  "spec.tolerations` (only additions to existing "
+	  "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+	  "previously negative)\n@@ -27,7 +27,7 @@\n    \"Lifecycle\": null,\n    "
+	  "\"TerminationMessagePath\": \"/dev/termination-log\",\n    "
+	  "\"TerminationMessagePolicy\": \"File\",\n-   \"ImagePullPolicy\": \"Always\",\n+   "
+	  "\"ImagePullPolicy\": \"IfNotPresent\",\n    \"SecurityContext\": null,\n    \"Stdin\": "
+	  "false,\n    \"StdinOnce\": false,\n]" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}],'volumes':[{'"
+	  "name':'v'}]}}",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}]}}",
+	  "Pod \"zz\" is invalid: spec: Forbidden: pod updates may not change fields other than "
+	  "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`"
+	  "spec.tolerations` (only additions to existing "
+	  "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+	  "previously negative)\n@@ -1,5 +1,43 @@\n {\n- \"Volumes\": null,\n+ \"Volumes\": [\n+  "
+	  "{\n+   \"Name\": \"v\",\n+   \"HostPath\": null,\n+   \"EmptyDir\": {\n+    \"Medium\": "
+	  "\"\",\n+    \"SizeLimit\": null,\n+    \"Mode\": null\n+   },\n+   "
+	  "\"GCEPersistentDisk\": null,\n+   \"AWSElasticBlockStore\": null,\n+   \"GitRepo\": "
+	  "null,\n+   \"Secret\": null,\n+   \"NFS\": null,\n+   \"ISCSI\": null,\n+   "
+	  "\"Glusterfs\": null,\n+   \"PersistentVolumeClaim\": null,\n+   \"RBD\": null,\n+   "
+	  "\"FlexVolume\": null,\n+   \"Cinder\": null,\n+   \"CephFS\": null,\n+   \"Flocker\": "
+	  "null,\n+   \"DownwardAPI\": null,\n+   \"FC\": null,\n+   \"AzureFile\": null,\n+   "
+	  "\"ConfigMap\": null,\n+   \"VsphereVolume\": null,\n+   \"Quobyte\": null,\n+   "
+	  "\"AzureDisk\": null,\n+   \"PhotonPersistentDisk\": null,\n+   \"Projected\": null,\n+  "
+	  " \"PortworxVolume\": null,\n+   \"ScaleIO\": null,\n+   \"StorageOS\": null,\n+   "
+	  "\"CSI\": null,\n+   \"Ephemeral\": null,\n+   \"Image\": null\n+  }\n+ ],\n  "
+	  "\"InitContainers\": null,\n  \"Containers\": [\n   {\n" },
+	{ "", "pods",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i','env':[{'name':'"
+	  "x','value':'<y>'}]}],'nodeSelector':{'a':'b'}}}",
+	  "{'metadata':{'name':'zz'},'spec':{'containers':[{'name':'c','image':'i'}]}}",
+	  "Pod \"zz\" is invalid: spec: Forbidden: pod updates may not change fields other than "
+	  "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`"
+	  "spec.tolerations` (only additions to existing "
+	  "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+	  "previously negative)\n@@ -10,7 +10,13 @@\n    \"WorkingDir\": \"\",\n    \"Ports\": "
+	  "null,\n    \"EnvFrom\": null,\n-   \"Env\": null,\n+   \"Env\": [\n+    {\n+     "
+	  "\"Name\": \"x\",\n+     \"Value\": \"\\u003cy\\u003e\",\n+     \"ValueFrom\": null\n+   "
+	  " }\n+   ],\n    \"Resources\": {\n     \"Limits\": null,\n     \"Requests\": null,\n@@ "
+	  "-39,7 +45,9 @@\n  \"TerminationGracePeriodSeconds\": 30,\n  \"ActiveDeadlineSeconds\": "
+	  "null,\n  \"DNSPolicy\": \"ClusterFirst\",\n- \"NodeSelector\": null,\n+ "
+	  "\"NodeSelector\": {\n+  \"a\": \"b\"\n+ },\n  \"ServiceAccountName\": \"\",\n  "
+	  "\"DeprecatedServiceAccount\": \"\",\n  \"AutomountServiceAccountToken\": null,\n" },
 };
 
 static struct json_object *made(const struct schema_kind *kind, const char *quoted)
@@ -799,6 +1276,23 @@ TEST(validation_lets_good_objects_pass)
 		message_of(kind, object, old, &message);
 		CHECK_STR(buf_str(&message), "");
 	}
+}
+
+TEST(duplicates_are_found_among_many)
+{
+	auto_buf struct buf text = BUF_INIT(0);
+	auto_buf struct buf found = BUF_INIT(0);
+	auto_buf struct buf again = BUF_INIT(0);
+
+	(void)buf_putc(&text, '{');
+	for (unsigned i = 0; i < 1000; i++)
+		(void)buf_printf(&text, "%s\"key-%u\":[%u]", i ? "," : "", i % 997, i);
+	(void)buf_putc(&text, '}');
+	CHECK(schema_duplicates(buf_str(&text), text.len, &found) == 0);
+	CHECK_STR(buf_str(&found), "duplicate field \"key-0\"\nduplicate field \"key-1\"\n"
+				   "duplicate field \"key-2\"\n");
+	for (size_t cut = 0; cut < 64; cut++) /* cut short: an error, never a crash */
+		CHECK(schema_duplicates(buf_str(&text), cut, &again) < 0);
 }
 
 TEST(duplicate_fields_are_named_by_their_paths)

@@ -4,16 +4,15 @@
 #include "orchestrator/schema/rules.h"
 #include "orchestrator/schema/schema_types.h"
 
-/* Of the members that stand for sources, one. */
-static void check_one_source(struct schema_site *site, const struct schema_type *type,
-			     const struct json_object *object, const char *first)
+void volume_check(struct schema_site *site, const struct json_object *volume)
 {
-	bool found = json_get(object, first);
+	bool found = json_get(volume, "emptyDir");
 
-	for (size_t i = 0; i < type->n_fields; i++) {
-		const char *name = type->fields[i].name;
+	for (size_t i = 0; i < core_v1_volume.n_fields; i++) {
+		const char *name = core_v1_volume.fields[i].name;
 
-		if (!type->fields[i].ref || strcmp(name, first) == 0 || !json_get(object, name))
+		if (!core_v1_volume.fields[i].ref || strcmp(name, "emptyDir") == 0 ||
+		    !json_get(volume, name))
 			continue;
 		if (found)
 			site_problem(site, CAUSE_FORBIDDEN, name, NULL,
@@ -22,14 +21,11 @@ static void check_one_source(struct schema_site *site, const struct schema_type 
 	}
 }
 
-void volume_check(struct schema_site *site, const struct json_object *volume)
-{
-	check_one_source(site, &core_v1_volume, volume, "emptyDir");
-}
-
 void projection_check(struct schema_site *site, const struct json_object *projection)
 {
-	check_one_source(site, &core_v1_volume_projection, projection, "secret");
+	if (json_len(projection) > 1)
+		site_problem(site, CAUSE_FORBIDDEN, NULL, NULL,
+			     "may not specify more than 1 volume type per source");
 }
 
 void empty_dir_check(struct schema_site *site, const struct json_object *dir)
