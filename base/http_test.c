@@ -649,3 +649,139 @@ TEST(http_leaves_nothing_behind_when_making_fails)
 			break;
 	}
 }
+
+/* ---- anything in any order: every request is answered once, in order, with its own body ---- */
+
+static struct mill {
+	uint64_t seed;
+	struct http_request *waiting;
+	bool started; /* the waiting one's answer */
+	size_t length;
+} mill;
+
+static unsigned roll(unsigned n)
+{
+	mill.seed = mill.seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (unsigned)(mill.seed >> 33) % n;
+}
+
+static void mill_answer(struct http_request *request)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "#%s %zu;", request->path + 1, mill.length);
+
+	if (!mill.started && roll(2)) {
+		CHECK(http_respond(request, 200, NULL, NULL, 0, text, (size_t)n) == 0);
+		mill.waiting = NULL;
+		return;
+	}
+	if (!mill.started)
+		CHECK(http_respond_start(request, 200, NULL, NULL, 0, roll(2) ? -1 : n) == 0);
+	if (!mill.started && roll(2)) {
+		mill.started = true;
+		mill.waiting = request;
+		return; /* the rest later */
+	}
+	CHECK(http_respond_bytes(request, text, (size_t)n) == 0);
+	CHECK(http_respond_end(request) == 0);
+	mill.started = false;
+	mill.waiting = NULL;
+}
+
+static void mill_take(struct http_request *request, size_t length)
+{
+	mill.length = length;
+	mill.started = false;
+	mill.waiting = request;
+	if (roll(3))
+		mill_answer(request);
+}
+
+static void mill_request(struct http_request *request, void *data)
+{
+	(void)data;
+	CHECK(!mill.waiting);
+	if (roll(3))
+		request->collect_max = 10000;
+	else
+		mill_take(request, 0); /* the body is skipped */
+}
+
+static void mill_body(struct http_request *request, void *data)
+{
+	(void)data;
+	mill_take(request, request->body.len);
+}
+
+static const struct http_server_events mill_events = { .on_request = mill_request,
+						       .on_body = mill_body };
+
+static void put_request(struct buf *text, unsigned number)
+{
+	size_t len = roll(3) ? roll(3000) : 0;
+	static const char body[3000];
+
+	(void)buf_printf(text, "POST /%u HTTP/1.1\r\nHost: h\r\n", number);
+	if (roll(2)) {
+		(void)buf_printf(text, "Content-Length: %zu\r\n\r\n", len);
+		(void)buf_append(text, body, len);
+		return;
+	}
+	(void)buf_puts(text, "Transfer-Encoding: chunked\r\n\r\n");
+	while (len) {
+		size_t n = 1 + roll((unsigned)len);
+
+		(void)buf_printf(text, "%zx\r\n", n);
+		(void)buf_append(text, body, n);
+		(void)buf_puts(text, "\r\n");
+		len -= n;
+	}
+	(void)buf_puts(text, "0\r\n\r\n");
+}
+
+TEST(http_survives_anything_that_its_users_do)
+{
+	enum { REQUESTS = 40 };
+
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		auto_buf struct buf text = BUF_INIT(0);
+		auto_loop struct loop *loop = NULL;
+		struct http_conn *conn;
+		struct stream *a, *b;
+		struct test_end end;
+		const char *at;
+
+		mill = (struct mill){ .seed = seed };
+		CHECK(loop_new_virtual(0, &loop, NULL) == 0);
+		CHECK(stream_pair(loop, 0, &a, &b) == 0);
+		CHECK(http_server_new(a, NULL, &mill_events, NULL, &conn) == 0);
+		test_end_init(&end, b);
+		for (unsigned i = 0; i < REQUESTS; i++)
+			put_request(&text, i);
+		for (int i = 0; i < 20000 && (text.len || mill.waiting); i++) {
+			size_t n = 1 + roll(roll(2) ? 20 : 4000);
+
+			n = MIN(n, text.len);
+
+			CHECK(stream_write(b, text.data, n) == 0);
+			buf_consume(&text, n);
+			if (mill.waiting && roll(3) == 0)
+				mill_answer(mill.waiting);
+			(void)loop_run_until(loop, loop_now_ns(loop) + NS_PER_MS);
+		}
+		(void)loop_run_until(loop, loop_now_ns(loop) + NS_PER_MS);
+		at = buf_str(&end.got);
+		for (unsigned i = 0; i < REQUESTS; i++) {
+			char marker[16];
+
+			(void)snprintf(marker, sizeof(marker), "#%u ", i);
+			at = strchr(at, '#');
+			if (!at || strncmp(at, marker, strlen(marker)) != 0)
+				fail_msg("seed %d: answer %u is missing", (int)seed, i);
+			at++;
+		}
+		CHECK(!strchr(at, '#'));
+		test_end_done(&end);
+		(void)loop_run_until(loop, loop_now_ns(loop) + 10 * NS_PER_S);
+	}
+}
