@@ -390,3 +390,157 @@ TEST(spdy_new_fails_whole)
 			break;
 	}
 }
+
+/* ---- anything in any order: bytes come whole and in order on every stream, streams go away ---- */
+
+#define LINES 32
+
+static struct exchange {
+	uint64_t seed;
+	struct end {
+		struct spdy *spdy;
+		struct buf out;
+		struct line {
+			struct spdy_stream *stream;
+			uint32_t sent, got;
+		} lines[LINES]; /* by half of the id; the client opens them all */
+	} ends[2];
+	int gone[2], failed;
+	bool broken;
+} ex;
+
+static unsigned roll(unsigned n)
+{
+	ex.seed = ex.seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (unsigned)(ex.seed >> 33) % n;
+}
+
+static int ex_output(struct spdy *spdy, const void *bytes, size_t len, void *data)
+{
+	(void)spdy;
+	return buf_append(&((struct end *)data)->out, bytes, len);
+}
+
+static struct line *line_of(struct end *end, const struct spdy_stream *stream)
+{
+	return &end->lines[spdy_stream_id(stream) / 2];
+}
+
+static void ex_stream(struct spdy *spdy, struct spdy_stream *stream,
+		      const struct http_header *headers, size_t n_headers, void *data)
+{
+	(void)spdy;
+	CHECK(n_headers == 1 && strlen(headers[0].value) == 40);
+	line_of(data, stream)->stream = stream;
+	(void)spdy_reply(stream);
+}
+
+static void ex_bytes(struct spdy *spdy, struct spdy_stream *stream, const void *bytes, size_t len,
+		     void *data)
+{
+	struct line *line = line_of(data, stream);
+	const unsigned char *p = bytes;
+
+	(void)spdy;
+	for (size_t i = 0; i < len; i++)
+		ex.broken |= p[i] != (unsigned char)(line->got++ * 31 >> 3);
+	spdy_consumed(stream, len);
+	if (roll(300) == 0)
+		(void)spdy_reset(stream, SPDY_CANCEL);
+}
+
+static void ex_gone(struct spdy *spdy, struct spdy_stream *stream, void *data)
+{
+	struct end *end = data;
+
+	(void)spdy;
+	line_of(end, stream)->stream = NULL;
+	ex.gone[end - ex.ends]++;
+}
+
+static void ex_error(struct spdy *spdy, const struct err *err, void *data)
+{
+	(void)spdy;
+	(void)err;
+	(void)data;
+	ex.failed++;
+}
+
+static const struct spdy_events ex_events = { .on_output = ex_output,
+					      .on_stream = ex_stream,
+					      .on_bytes = ex_bytes,
+					      .on_stream_gone = ex_gone,
+					      .on_error = ex_error };
+
+static void ex_step(struct end *end)
+{
+	static unsigned char bytes[30000];
+	struct line *line = &end->lines[roll(LINES)];
+	size_t len = 1 + roll(roll(2) ? 200 : 29999);
+
+	if (roll(10) == 0)
+		spdy_hold(end->spdy, roll(2));
+	if (!line->stream)
+		return;
+	if (roll(40) == 0) {
+		(void)spdy_finish(line->stream);
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (unsigned char)((line->sent + i) * 31 >> 3);
+	if (spdy_write(line->stream, bytes, len) == 0)
+		line->sent += (uint32_t)len;
+}
+
+static void ex_carry(struct end *from, struct end *to, unsigned max)
+{
+	size_t n = roll(max);
+
+	n = MIN(n, from->out.len);
+	CHECK(spdy_input(to->spdy, buf_str(&from->out), n) == 0);
+	buf_consume(&from->out, n);
+}
+
+TEST(spdy_survives_anything_that_its_users_do)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		char value[41] = "the same header in each block, for zlib!";
+		const struct http_header header = { "x", value };
+		unsigned opened = 0;
+
+		memset(&ex, 0, sizeof(ex));
+		ex.seed = seed;
+		for (int i = 0; i < 2; i++)
+			CHECK(spdy_new(i == 0, &ex_events, &ex.ends[i], &ex.ends[i].spdy) == 0);
+		for (int i = 0; i < 3000; i++) {
+			struct line *line = &ex.ends[1].lines[opened];
+
+			if (opened < LINES && roll(50) == 0) {
+				CHECK(spdy_open(ex.ends[1].spdy, &header, 1, false,
+						&line->stream) == 0);
+				opened++;
+			}
+			ex_step(&ex.ends[roll(2)]);
+			ex_carry(&ex.ends[0], &ex.ends[1], roll(2) ? 60 : 60000);
+			ex_carry(&ex.ends[1], &ex.ends[0], roll(2) ? 60 : 60000);
+		}
+		for (int i = 0; i < 2; i++) {
+			spdy_hold(ex.ends[i].spdy, false);
+			for (int k = 0; k < LINES; k++)
+				if (ex.ends[i].lines[k].stream)
+					(void)spdy_finish(ex.ends[i].lines[k].stream);
+		}
+		while (ex.ends[0].out.len || ex.ends[1].out.len) {
+			ex_carry(&ex.ends[0], &ex.ends[1], 60000);
+			ex_carry(&ex.ends[1], &ex.ends[0], 60000);
+		}
+		if (ex.broken || ex.failed || ex.gone[0] != (int)opened ||
+		    ex.gone[1] != (int)opened)
+			fail_msg("seed %d: broken %d failed %d, %u opened, %d and %d gone",
+				 (int)seed, ex.broken, ex.failed, opened, ex.gone[0], ex.gone[1]);
+		for (int i = 0; i < 2; i++) {
+			ex.ends[i].spdy = spdy_free(ex.ends[i].spdy);
+			buf_done(&ex.ends[i].out);
+		}
+	}
+}
