@@ -114,7 +114,11 @@ static int make_cgroup(const struct container_options *o, struct err *err)
 	bool unenforced = false; /* the pod's limits have told the agent already */
 	int r;
 
-	if (mkdirat(o->cgroup_parent_fd, o->id, 0755) < 0 && errno != EEXIST)
+	/* One that an earlier container of that name could not leave at once; not one that lives. */
+	r = cgroup_remove_tree(o->cgroup_parent_fd, o->id);
+	if (r < 0)
+		return err_say(err, -EEXIST, "container %s exists", o->id);
+	if (mkdirat(o->cgroup_parent_fd, o->id, 0755) < 0)
 		return err_set(err, -errno, "make cgroup %s", o->id);
 	fd = openat(o->cgroup_parent_fd, o->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)

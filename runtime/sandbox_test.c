@@ -482,6 +482,167 @@ TEST(sandbox_passes_stdin_and_drops_readers_that_leave)
 	pod_close(&p);
 }
 
+/* A reader that takes its time holds the container back, and gets every byte. */
+TEST(sandbox_loses_nothing_to_a_slow_reader)
+{
+	auto_spec struct spec *spec =
+		shell_spec("read go; dd if=/dev/zero bs=1000 count=400; exit 0");
+	int in[2], out[2], fds[3];
+	static char chunk[65536];
+	struct sandbox_event e;
+	size_t total = 0;
+	ssize_t n;
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-21");
+	pod_start(&p);
+	(void)start(&p, "c1", spec, (struct container_options){ .stdin_open = true });
+	expect(&p, SANDBOX_STARTED, &e);
+	CHECK(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);
+	fds[0] = in[0];
+	fds[1] = out[1];
+	fds[2] = -EBADF;
+	CHECK(sandbox_attach(p.sandbox, "c1", fds, NULL) > 0);
+	expect(&p, SANDBOX_DONE, &e);
+	(void)close(in[0]);
+	(void)close(out[1]);
+	CHECK(write(in[1], "\n", 1) == 1);
+	usleep(200000);
+	/* Still there: nobody has read what it wants to say. */
+	CHECK(sandbox_next_event(p.sandbox, &e) == 0);
+	while ((n = read(out[0], chunk, sizeof(chunk))) > 0)
+		total += (size_t)n;
+	CHECK_INT(total, 400000);
+	expect(&p, SANDBOX_EXITED, &e);
+	(void)close(in[1]);
+	(void)close(out[0]);
+	pod_close(&p);
+}
+
+static int fds_of(pid_t pid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	return dir_entries(path);
+}
+
+TEST(sandbox_shim_keeps_nothing_of_what_has_gone)
+{
+	auto_spec struct spec *spec = shell_spec("sleep 100");
+	const char *argv[] = { "sh", "-c", "exit 3", NULL };
+	struct sandbox_event e;
+	struct pod p;
+	int before;
+
+	need_root();
+	pod_open(&p, "uid-22");
+	pod_start(&p);
+	(void)start(&p, "c1", spec, (struct container_options){ .log_path = p.log });
+	expect(&p, SANDBOX_STARTED, &e);
+	before = fds_of(sandbox_pid(p.sandbox));
+	for (int i = 0; i < 50; i++) {
+		struct exec_options o = {
+			.id = "c1", .exec_id = "e1", .argv = argv, .fds = { -EBADF, -EBADF, -EBADF }
+		};
+
+		CHECK(sandbox_exec(p.sandbox, &o, NULL, NULL) > 0);
+		expect(&p, SANDBOX_STARTED, &e);
+		expect(&p, SANDBOX_EXITED, &e);
+		CHECK_INT(e.exit_code, 3);
+		run_to_end(&p, "c2", "exit 4", &e);
+		CHECK(sandbox_remove(p.sandbox, "c2", NULL) > 0);
+		expect(&p, SANDBOX_DONE, &e);
+	}
+	CHECK_INT(fds_of(sandbox_pid(p.sandbox)), before);
+	/* What it refuses it does not keep either. */
+	CHECK(sandbox_remove(p.sandbox, "c1", NULL) > 0);
+	expect(&p, SANDBOX_FAILED, &e);
+	CHECK_INT(e.errno_code, -EBUSY);
+	CHECK(sandbox_resize(p.sandbox, "c1", 1, 1, NULL) > 0);
+	expect(&p, SANDBOX_FAILED, &e);
+	CHECK_INT(e.errno_code, -ENOTTY);
+	pod_close(&p);
+}
+
+TEST(sandbox_log_follows_a_rotation)
+{
+	auto_spec struct spec *spec = shell_spec("read a; echo $a; read a; echo $a; sleep 100");
+	char rotated[200];
+	struct sandbox_event e;
+	int in[2], fds[3];
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-23");
+	pod_start(&p);
+	(void)start(&p, "c1", spec,
+		    (struct container_options){ .log_path = p.log, .stdin_open = true });
+	expect(&p, SANDBOX_STARTED, &e);
+	CHECK(pipe2(in, O_CLOEXEC) == 0);
+	fds[0] = in[0];
+	fds[1] = fds[2] = -EBADF;
+	CHECK(sandbox_attach(p.sandbox, "c1", fds, NULL) > 0);
+	expect(&p, SANDBOX_DONE, &e);
+	(void)close(in[0]);
+	CHECK(write(in[1], "old\n", 4) == 4);
+	while (!strstr(log_text(&p), "old"))
+		usleep(1000);
+	(void)snprintf(rotated, sizeof(rotated), "%s.1", p.log);
+	CHECK(rename(p.log, rotated) == 0);
+	CHECK(sandbox_reopen_log(p.sandbox, "c1", NULL) > 0);
+	expect(&p, SANDBOX_DONE, &e);
+	CHECK(write(in[1], "new\n", 4) == 4);
+	while (!strstr(log_text(&p), "new"))
+		usleep(1000);
+	CHECK_STR(log_text(&p), "stdout F new\n");
+	(void)close(in[1]);
+	pod_close(&p);
+}
+
+TEST(sandbox_refuses_what_makes_no_sense)
+{
+	auto_spec struct spec *spec = shell_spec("sleep 100");
+	struct container_options o = { .spec = spec, .cgroup_parent_fd = -EBADF };
+	struct exec_options x = { .id = "c9", .exec_id = "e1" };
+	const char *argv[] = { "true", NULL };
+	struct sandbox_event e;
+	struct err err = { 0 };
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "../uid");
+	CHECK_INT(sandbox_create(&p.options, &p.sandbox, &err), -EINVAL);
+	p.options.uid = "uid-24";
+	p.options.shim_path = "/no/such/shim";
+	CHECK_INT(sandbox_create(&p.options, &p.sandbox, &err), -ENOENT);
+	p.options.shim_path = shim_path();
+	pod_start(&p);
+	o.rootfs_fd = p.root_fd;
+	o.id = "a/b";
+	CHECK_INT(sandbox_start(p.sandbox, &o, &err), -EINVAL);
+	CHECK_INT(sandbox_exec(p.sandbox, &x, NULL, &err), -EINVAL); /* no command */
+	x.argv = argv;
+	x.tty = true;
+	CHECK_INT(sandbox_exec(p.sandbox, &x, NULL, &err), -ESRCH);
+	x.tty = false;
+	x.fds[0] = x.fds[1] = x.fds[2] = -EBADF;
+	CHECK(sandbox_exec(p.sandbox, &x, NULL, &err) > 0);
+	expect(&p, SANDBOX_FAILED, &e);
+	CHECK_STR(e.error, "container c9 is not running");
+	(void)start(&p, "c1", spec, (struct container_options){ 0 });
+	expect(&p, SANDBOX_STARTED, &e);
+	o.id = "c1";
+	CHECK(sandbox_start(p.sandbox, &o, &err) > 0); /* no cgroup: the shim has to know */
+	expect(&p, SANDBOX_FAILED, &e);
+	CHECK_INT(e.errno_code, -EEXIST);
+	o.cgroup_parent_fd = p.cgroup_fd;
+	if (p.cgroup_fd >= 0)
+		CHECK_INT(sandbox_start(p.sandbox, &o, &err), -EEXIST);
+	pod_close(&p);
+}
+
 TEST(sandbox_is_adopted_with_its_memory)
 {
 	auto_spec struct spec *spec = shell_spec("sleep 100");

@@ -87,7 +87,8 @@ struct shim_event {
 #define SHIM_LOG_LINE_MAX 16384
 enum shim_stream { SHIM_STDOUT, SHIM_STDERR, SHIM_STREAM_COUNT };
 struct shim_log {
-	int fd; /* -EBADF: none */
+	int fd;	     /* -EBADF: none */
+	bool wanted; /* there should be one: lines without it are lost */
 	uint64_t dropped_lines;
 	struct {
 		char *text; /* the beginning of a line that has not ended; NULL: none */

@@ -14,9 +14,10 @@
 
 int shim_log_open(struct shim_log *log, const char *path)
 {
-	int fd =
-		open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0640);
+	int fd;
 
+	log->wanted = true;
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
 	(void)fd_close(log->fd);
@@ -125,8 +126,11 @@ void shim_log_write(struct shim_log *log, enum shim_stream stream, const char *d
 	char **text = &log->partial[stream].text;
 	size_t *held = &log->partial[stream].len;
 
-	if (log->fd < 0)
+	if (log->fd < 0) {
+		for (size_t i = 0; i < len && log->wanted; i++)
+			log->dropped_lines += data[i] == '\n';
 		return;
+	}
 	b.log = log;
 	put_prefix(b.prefix, stream, 'F', now_ns);
 	while (len) {

@@ -166,4 +166,6 @@ TEST(shim_log_opens_no_link)
 	(void)snprintf(path, sizeof(path), "%s/link", test_dir());
 	CHECK(symlink("/tmp/elsewhere", path) == 0);
 	CHECK_INT(shim_log_open(&log, path), -ELOOP);
+	shim_log_write(&log, SHIM_STDOUT, "a\nb\n", 4, 1); /* nowhere to go, but not unnoticed */
+	CHECK_INT(log.dropped_lines, 2);
 }

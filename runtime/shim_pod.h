@@ -102,6 +102,7 @@ void process_describe(const struct process *process, uint32_t type, struct shim_
 
 void stream_open(struct process *process);  /* once out, err, in are set */
 void stream_drain(struct process *process); /* at its end: what is left in the pipes, then close */
+void stream_drop(struct process *process);  /* whoever is still attached */
 int stream_attach(struct process *process, const int *fds, uint32_t fd_mask);
 int stream_resize(struct process *process, unsigned rows, unsigned cols);
 int stream_next_deadline_ms(void); /* for epoll_wait: -1 if nobody stalls */

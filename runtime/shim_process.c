@@ -52,6 +52,7 @@ void process_free(struct process *p)
 	if (!p)
 		return;
 	stream_drain(p);
+	stream_drop(p);
 	watch_close(&p->status);
 	shim_log_done(&p->log);
 	p->plan_fd = fd_close(p->plan_fd);

@@ -225,6 +225,7 @@ static void on_attached_output(struct attachment *a, uint32_t events)
 		a->held = NULL;
 		a->stalled_ns = 0;
 		watch_set(&a->watch, 0);
+		gone = p->state == PROCESS_EXITED; /* that was all */
 	}
 	if (gone)
 		attachment_free(a);
@@ -322,11 +323,16 @@ void stream_drain(struct process *p)
 	list_for_each (node, tmp, &p->attachments) {
 		struct attachment *a = list_entry(node, struct attachment, node);
 
-		/* The last words of a slow reader: what its pipe still takes. */
-		if (a->stream && a->held_len)
-			(void)!write(a->watch.fd, a->held, a->held_len);
-		attachment_free(a);
+		/* A slow reader gets the last words still, in its time: on_attached_output(). */
+		if (a->stream == 0 || !a->held_len)
+			attachment_free(a);
 	}
+}
+
+void stream_drop(struct process *p)
+{
+	list_for_each (node, tmp, &p->attachments)
+		attachment_free(list_entry(node, struct attachment, node));
 }
 
 /* ---- readers that stall ---- */
