@@ -3,11 +3,22 @@
  * The Kubernetes API as data: a row per kind, per type and per field; generic code reads the rows.
  *
  * A kind (struct schema_kind) is a served resource; its type (struct schema_type) says which fields
- * an object has. Defaulting, pruning, strict decoding, canonical key order, strategic merges,
- * Tables, OpenAPI and discovery come from the rows. What a row can't say is a small named hook.
+ * an object has, in what order they are written, how they merge, what they default to, what is
+ * valid, and which number they have in protobuf. Decoding, pruning, defaults, validation, canonical
+ * bytes, strategic merges, Tables, OpenAPI and discovery all come from the rows. What a row can't
+ * say is a small named hook of a type (.check) or of a kind (.set_defaults, .validate, .warn, cells).
+ *
+ * Where things are. Rows: <group>_<version>_<area>.c, written with the macros of rows.h; kinds: schema_kinds.c. Hooks: <noun>_defaults.c, <noun>_rules.c, <noun>_cells.c,
+ * warnings.c. Engines: schema_<what they do>.c. Sentences are Kubernetes' own, since kubectl shows
+ * them: the tests hold what a kube-apiserver said to the same input.
+ *
+ * To add a kind: its types' rows (order and numbers are those of the Go structs), a row in
+ * schema_kinds.c, its columns; then rules as far as there are any. The tests that walk the tables say
+ * what is missing or contradicts itself.
  *
  * Pure: no system calls, no clock; `now` is an argument. Tables are static const and shared by the
- * server and kubectl.
+ * server and kubectl. Objects come from hostile clients: every list that is compared with itself is
+ * bounded, and decoding drops what has no row.
  */
 #pragma once
 
