@@ -220,6 +220,7 @@ void agent_node_changed(struct agent *agent)
 	map_for_each (node, next, &agent->pods)
 		nodepod_event(map_entry(node, struct nodepod, node),
 			      &(struct podmachine_event){ .type = POD_INPUT_CHANGED });
+	uplink_node_changed(agent->uplink); /* Ready from now on */
 }
 
 /* ---- the end of a round: persist, then answer, then send ---- */
@@ -291,6 +292,7 @@ static void on_tick(struct loop *loop, void *data)
 	map_for_each (node, next, &agent->pods)
 		nodelog_rotate(map_entry(node, struct nodepod, node));
 	uplink_node_changed(agent->uplink);
+	uplink_renew(agent->uplink);
 	fd = desired_compact(agent->desired, &err);
 	if (fd >= 0)
 		helper_sync(agent->syncer, fd, on_compacted, agent);

@@ -141,7 +141,12 @@ static struct json_object *conditions(struct agent *agent, const struct json_obj
 	    disk_full ? "kubelet has disk pressure" : "kubelet has no disk pressure");
 	add(&c, "PIDPressure", false, "KubeletHasSufficientPID",
 	    "kubelet has sufficient PID available");
-	add(&c, "Ready", true, "KubeletReady", "kubelet is posting ready status");
+	if (agent->net)
+		add(&c, "Ready", true, "KubeletReady", "kubelet is posting ready status");
+	else
+		add(&c, "Ready", false, "KubeletNotReady",
+		    "container runtime network not ready: the node has no share of the pod network "
+		    "yet (spec.podCIDR)");
 	if (agent->limits_unenforced)
 		add(&c, "LimitsUnenforced", true, "NoCgroupControllers",
 		    "cgroup2 has no memory, cpu or pids controller on this node: limits of pods "
@@ -269,11 +274,26 @@ static struct json_object *labels(const struct agent *agent, const char *arch)
 	return json;
 }
 
+/* One way of running containers, without a name. */
+static struct json_object *runtime_handlers(void)
+{
+	struct json_object *list = json_new_array(), *handler = json_new_object();
+	struct json_object *features = json_new_object();
+
+	(void)json_put_bool(features, "recursiveReadOnlyMounts", true);
+	(void)json_put_bool(features, "userNamespaces", false);
+	(void)json_put(handler, "features", features);
+	(void)json_put_str(handler, "name", "");
+	(void)json_add(list, handler);
+	return list;
+}
+
 struct json_object *nodestatus_make(struct agent *agent)
 {
 	struct json_object *node = json_new_object(), *status = json_new_object();
 	struct json_object *metadata = json_new_object(), *info = node_info();
 	struct json_object *addresses = json_new_array(), *endpoints = json_new_object();
+	struct json_object *features = json_new_object();
 	struct json_object *old =
 		json_at(desired_get(agent->desired, "Node", "", agent->options.node_name),
 			"status.conditions");
@@ -292,8 +312,11 @@ struct json_object *nodestatus_make(struct agent *agent)
 	(void)json_put(endpoints, "kubeletEndpoint", json_new_object());
 	(void)json_put_int(json_get(endpoints, "kubeletEndpoint"), "Port", 0);
 	(void)json_put(status, "daemonEndpoints", endpoints);
+	(void)json_put(features, "supplementalGroupsPolicy", json_new_bool(true));
+	(void)json_put(status, "features", features);
 	(void)json_put(status, "images", images(agent));
 	(void)json_put(status, "nodeInfo", info);
+	(void)json_put(status, "runtimeHandlers", runtime_handlers());
 	(void)json_put(node, "status", status);
 	return node;
 }

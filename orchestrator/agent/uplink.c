@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "base/tls.h"
 #include "orchestrator/agent/eventmemory.h"
+#include "orchestrator/agent/nodecert.h"
 #include "orchestrator/agent/nodelog.h"
 #include "orchestrator/agent/nodepod.h"
 #include "orchestrator/agent/nodestatus.h"
@@ -24,6 +25,7 @@
 #define PEM_MAX	       ((size_t)256 << 10)
 #define DIAL_FIRST_MS  10
 #define DIAL_MAX_MS    10000
+#define RENEW_LOOK_NS  (3600 * NS_PER_S)
 #define SEND_STATUS_NS (300 * NS_PER_S) /* at least so often */
 #define HOLD_NS	       (100 * NS_PER_MS)
 
@@ -49,6 +51,7 @@ struct uplink {
 	uint64_t requests;
 	struct json_object *node; /* as last sent on this connection */
 	int64_t node_sent_ns;
+	int64_t renew_look_ns; /* when the certificate is looked at again (monotonic) */
 };
 
 static void dial(struct uplink *u);
@@ -303,6 +306,36 @@ static void on_token(struct uplink *u, const struct json_object *message, bool f
 	}
 }
 
+/* ---- the node's certificate ---- */
+
+void uplink_renew(struct uplink *u)
+{
+	auto_buf struct buf request = BUF_INIT(WIRE_MESSAGE_MAX);
+	int64_t now_ns = loop_monotonic_ns(u->agent->loop);
+	struct err err = { 0 };
+	int r;
+
+	if (u->state != UPLINK_SESSION || now_ns < u->renew_look_ns)
+		return;
+	u->renew_look_ns = now_ns + RENEW_LOOK_NS;
+	r = nodecert_request(u->agent->options.data_dir, ++u->requests, agent_now_ns(u->agent),
+			     &request, &err);
+	if (r < 0)
+		log_warn("certificate: %s", err.text);
+	if (r > 0)
+		(void)wire_send(u->wire, WIRE_RENEW, request.data, request.len);
+}
+
+static void on_certificate(struct uplink *u, const struct json_object *message)
+{
+	struct err err = { 0 };
+
+	if (nodecert_install(u->agent->options.data_dir, message, &err) < 0)
+		log_warn("certificate: %s", err.text);
+	else
+		log_info("the node's certificate was renewed");
+}
+
 /* ---- desired state ---- */
 
 static void set_object(struct uplink *u, const struct json_object *message, const char *kind,
@@ -435,6 +468,7 @@ static int on_welcome(struct uplink *u, struct json_object *message, struct err 
 	log_info("connected to the server at %s", u->server);
 	send_node(u, nodestatus_make(agent));
 	send_have(u);
+	uplink_renew(u);
 	return 0;
 }
 
@@ -454,6 +488,9 @@ static int dispatch(struct uplink *u, enum wire_message type, struct json_object
 		break;
 	case WIRE_TOKEN:
 		on_token(u, message, false);
+		break;
+	case WIRE_CERTIFICATE:
+		on_certificate(u, message);
 		break;
 	case WIRE_FAILED:
 		on_token(u, message, true);

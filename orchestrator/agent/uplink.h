@@ -24,6 +24,8 @@ void uplink_event(struct uplink *uplink, const struct nodepod *pod, const char *
 /* 0: there is no session; ask again when one begins (nodepod_ask_tokens). */
 uint64_t uplink_ask_token(struct uplink *uplink, const struct nodepod *pod,
 			  const struct token *token);
+/* Ask for a new certificate if it is time; looks once an hour at most. */
+void uplink_renew(struct uplink *uplink);
 /* The node's status may have changed: send it if so. */
 void uplink_node_changed(struct uplink *uplink);
 /* Usage, as `stats` wants it. */

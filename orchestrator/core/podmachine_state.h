@@ -164,6 +164,9 @@ void pm_shorten(struct podmachine *pm, int64_t now_ns);
 /* podmachine_status.c */
 struct json_object *pm_status(struct podmachine *pm, int64_t now_ns); /* and pm->phase */
 
+/* podmachine_resources.c */
+struct json_object *pm_total(const struct podmachine *pm, const char *what);
+
 /* podmachine_save.c */
 void pm_restore(struct podmachine *pm, const struct json_object *saved);
 void pm_restore_status(struct podmachine *pm);

@@ -517,6 +517,22 @@ static void put_ips(struct json_object *status, const char *one, const char *man
 	(void)json_put(status, many, list);
 }
 
+static void put_resources(struct json_object *status, const struct podmachine *pm)
+{
+	struct json_object *requests = pm_total(pm, "requests"), *limits = pm_total(pm, "limits");
+	struct json_object *resources = json_new_object();
+
+	if (json_len(requests))
+		(void)json_put(status, "allocatedResources", json_ref(requests));
+	if (json_len(limits))
+		(void)json_put(resources, "limits", json_ref(limits));
+	if (json_len(requests))
+		(void)json_put(resources, "requests", json_ref(requests));
+	(void)json_put(status, "resources", resources);
+	json_unref(requests);
+	json_unref(limits);
+}
+
 static const char *qos_class(const struct podmachine *pm)
 {
 	const char *given = json_str_at(pm->pod, "status.qosClass");
@@ -552,6 +568,7 @@ struct json_object *pm_status(struct podmachine *pm, int64_t now_ns)
 	(void)json_put_str(status, "qosClass", qos_class(pm));
 	if (pm->reason)
 		(void)json_put_str(status, "reason", pm->reason);
+	put_resources(status, pm);
 	put_time(status, "startTime", pm->start_ns);
 	free(shown);
 	return status;

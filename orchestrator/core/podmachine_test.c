@@ -841,3 +841,23 @@ TEST(a_container_that_vanishes_from_the_spec_is_still_ended)
 	run(w, 5000);
 	trace_is(w, "[      0] signal web\n[      0] teardown\n[      0] ended\n");
 }
+
+TEST(a_pods_resources_are_those_of_all_its_containers)
+{
+	auto_world struct world *w = world_new(
+		"{" META
+		",\"spec\":{\"initContainers\":[{\"name\":\"i\",\"image\":\"i\",\"resources\":"
+		"{\"requests\":{\"cpu\":\"1\"}}},{\"name\":\"s\",\"image\":\"i\",\"restartPolicy\":"
+		"\"Always\",\"resources\":{\"requests\":{\"memory\":\"1Mi\"}}}],\"containers\":["
+		"{\"name\":\"a\",\"image\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"100m\","
+		"\"memory\":\"1Mi\"},\"limits\":{\"memory\":\"1Gi\"}}},"
+		"{\"name\":\"b\",\"image\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"250m\"}}}]}"
+		"}");
+	struct json_object *status;
+
+	run(w, 0);
+	status = podmachine_status(w->pm);
+	CHECK_STR(json_str_at(status, "allocatedResources.cpu"), "1"); /* the init container's */
+	CHECK_STR(json_str_at(status, "allocatedResources.memory"), "2Mi");
+	CHECK_STR(json_str_at(status, "resources.limits.memory"), "1Gi");
+}
