@@ -193,7 +193,8 @@ typedef void core_done_fn(struct core *core, int result, const char *sentence,
 			  struct object *object, void *data);
 void core_create(struct core *core, const struct schema_kind *kind, struct json_object *object,
 		 core_done_fn *done, void *data);
-/* Update with the resourceVersion inside @object (none: unconditional). @subresource "" or "status". */
+/* Update with the resourceVersion inside @object (none: unconditional). @subresource "" or "status":
+ * the latter writes nothing but the status, so that it may be unconditional where it has one owner. */
 void core_update(struct core *core, const struct schema_kind *kind, const char *subresource,
 		 struct json_object *object, core_done_fn *done, void *data);
 struct core_delete_options {

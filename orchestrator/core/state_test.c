@@ -183,6 +183,33 @@ TEST(heartbeats_and_events_are_volatile)
 	}
 }
 
+TEST(inner_status_writes_leave_the_rest_alone)
+{
+	const struct schema_kind *pods = schema_kind_of_kind("", "v1", "Pod");
+	auto_bench struct bench *bench = bench_new();
+	auto_reply struct reply made = bench_call(bench, "POST", "/api/v1/namespaces/default/pods",
+						  bench_pod("web", NULL));
+	struct json_object *json = object_parse(core_get(bench->core, pods, "default", "web"));
+	auto_reply struct reply labelled;
+
+	/* the node's report was made before, and is written after, somebody's label */
+	bench_send(bench,
+		   &(struct ask){ .method = "PATCH",
+				  .path = "/api/v1/namespaces/default/pods/web",
+				  .type = "application/merge-patch+json",
+				  .body = "{'metadata':{'labels':{'x':'y'}}}" },
+		   &labelled);
+	json_del(json_get(json, "metadata"), "resourceVersion");
+	CHECK(json_put_at(json, "status.phase", json_new_string("Running")) == 0);
+	core_update(bench->core, pods, "status", json, NULL, NULL);
+	bench_settle(bench);
+	auto_reply struct reply got =
+		bench_call(bench, "GET", "/api/v1/namespaces/default/pods/web", NULL);
+
+	CHECK_STR(reply_text(&got, "metadata.labels.x"), "y");
+	CHECK_STR(reply_text(&got, "status.phase"), "Running");
+}
+
 /* ---- the past ---- */
 
 TEST(watch_resumes_inside_the_history_and_not_beyond)

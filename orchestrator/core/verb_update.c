@@ -31,6 +31,8 @@ static int keep_other_half(const struct request *request, struct json_object *js
 
 	if (!write_is_status(request))
 		return request->kind->has_status ? take_member(json, old, "status") : 0;
+	if (request->internal) /* the metadata that it saw may have moved on meanwhile */
+		r = take_member(json, old, "metadata");
 	json_for_each (it, json)
 		if (strcmp(it.key, "status") != 0 && strcmp(it.key, "metadata") != 0 &&
 		    !json_has(old, it.key))
