@@ -34,7 +34,8 @@ struct recorder {
 	const struct schema_kind *kind;
 	struct map remembered;
 	struct list ages;
-	struct list passing; /* oldest first */
+	struct list passing;  /* oldest first */
+	int64_t last_name_ns; /* names are times: two events of one round need two */
 };
 
 struct recorder *recorder_new(void)
@@ -151,9 +152,9 @@ static const char *namespace_for(const struct object *object)
 	return *object_namespace(object) ? object_namespace(object) : "default";
 }
 
-static struct json_object *new_event(const struct object *object, const char *type,
-				     const char *reason, const char *component, const char *message,
-				     int64_t now_ns)
+static struct json_object *new_event(struct recorder *recorder, const struct object *object,
+				     const char *type, const char *reason, const char *component,
+				     const char *message, int64_t now_ns)
 {
 	auto_json struct json_object *event = json_new_object();
 	char name[320], now[TIME_TEXT_MAX];
@@ -171,9 +172,10 @@ static struct json_object *new_event(const struct object *object, const char *ty
 		{ "reportingComponent", component },
 	};
 
+	recorder->last_name_ns = MAX(now_ns, recorder->last_name_ns + 1);
 	time_format(now_ns, now);
 	(void)snprintf(name, sizeof(name), "%.253s.%" PRIx64, object_name(object),
-		       (uint64_t)now_ns);
+		       (uint64_t)recorder->last_name_ns);
 	if (!event || put_involved(event, object) < 0)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
@@ -243,7 +245,7 @@ void core_event(struct core *core, const struct object *object, const char *type
 			 type, reason, component, message);
 	if (buf_error(&key) || merge(core, recorder, buf_str(&key), now_ns))
 		return;
-	event = new_event(object, type, reason, component, message, now_ns);
+	event = new_event(recorder, object, type, reason, component, message, now_ns);
 	if (!event)
 		return;
 	remember(recorder, buf_str(&key), namespace_for(object),
