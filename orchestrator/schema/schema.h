@@ -8,9 +8,10 @@
  * bytes, strategic merges, Tables, OpenAPI and discovery all come from the rows. What a row can't
  * say is a small named hook of a type (.check) or of a kind (.set_defaults, .validate, .warn, cells).
  *
- * Where things are. Rows: <group>_<version>_<area>.c, written with the macros of rows.h; kinds: schema_kinds.c. Hooks: <noun>_defaults.c, <noun>_rules.c, <noun>_cells.c,
- * warnings.c. Engines: schema_<what they do>.c. Sentences are Kubernetes' own, since kubectl shows
- * them: the tests hold what a kube-apiserver said to the same input.
+ * Where things are. Rows: <group>_<version>_<area>.c, written with the macros of rows.h; kinds:
+ * schema_kinds.c. Hooks: <noun>_defaults.c, <noun>_rules.c, <noun>_cells.c, warnings.c. Engines:
+ * schema_<what they do>.c. Sentences are Kubernetes' own, since kubectl shows them: the tests hold
+ * what a kube-apiserver said to the same input.
  *
  * To add a kind: its types' rows (order and numbers are those of the Go structs), a row in
  * schema_kinds.c, its columns; then rules as far as there are any. The tests that walk the tables say
