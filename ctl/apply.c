@@ -74,20 +74,45 @@ static int make_patch(const struct selected *item, const struct json_object *cur
 	return schema_strategic_diff(kind->type, original, item->object, current, ret, err);
 }
 
+/* What was tried, for the sentence of a refusal. */
+static int describe_patch(const struct selected *item, const struct json_object *patch,
+			  struct buf *ret)
+{
+	const struct resource_type *t = &item->type;
+
+	(void)buf_puts(ret, "applying patch:\n");
+	(void)json_write(ret, patch);
+	return buf_printf(ret,
+			  "\nto:\nResource: \"%s/%s, Resource=%s\", GroupVersionKind: \"%s/%s, "
+			  "Kind=%s\"\nName: \"%s\", Namespace: \"%s\"\nfor: \"%s\": error when "
+			  "patching",
+			  t->group, t->version, t->resource, t->group, t->version, t->kind,
+			  item->name, item->namespace, item->source);
+}
+
 static int apply_change(struct change *change, const struct selected *item,
 			const struct json_object *current, struct err *err)
 {
 	auto_json struct json_object *patch = NULL, *answer = NULL;
+	auto_buf struct buf doing = { 0 };
 	int r = make_patch(item, current, &patch, err);
 
 	if (r < 0)
 		return r;
 	if (json_len(patch) == 0)
 		return change_print(change, item, current, "unchanged");
-	if (change->dry_run == DRY_CLIENT)
-		return change_print(change, item, item->object, "configured");
+	if (change->dry_run == DRY_CLIENT) {
+		auto_json struct json_object *merged = json_copy(current);
+
+		r = merged ? schema_strategic_merge(kind_of(item)->type, merged, patch, err)
+			   : err_set(err, -ENOMEM, "error: apply %s", item->name);
+		return r < 0 ? r : change_print(change, item, merged, "configured");
+	}
+	r = describe_patch(item, patch, &doing);
+	if (r < 0)
+		return err_set(err, r, "error: apply %s", item->name);
 	r = change_send(change, item, "PATCH", "application/strategic-merge-patch+json", patch,
-			"applying patch to", &answer, err);
+			buf_str(&doing), &answer, err);
 	return r < 0 ? r : change_print(change, item, answer, "configured");
 }
 

@@ -43,7 +43,8 @@ int change_open(struct cli *cli, struct change *ret)
 		printer_close(&change.printer);
 		return r;
 	}
-	change.field_manager = cli_str(cli, "field-manager");
+	change.field_manager =
+		cli_has(cli, "field-manager") ? cli_str(cli, "field-manager") : "kubectl";
 	*ret = change;
 	return 0;
 }
@@ -131,5 +132,5 @@ void change_failed(struct change *change, const struct err *err)
 {
 	change->failed = true;
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "%s\n", err->text);
+	(void)fprintf(stderr, "%s\n", rest_text(err));
 }

@@ -2,9 +2,12 @@
 #include "ctl/cli.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/time.h"
 
@@ -71,6 +74,55 @@ static const struct cli_command *find_command(const char *group, const char *wor
 				return c;
 	}
 	return NULL;
+}
+
+/* ---- suggestions ---- */
+
+/* Levenshtein's, of short words, without case. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[64], n = (unsigned)strlen(b);
+
+	if (strlen(a) >= ARRAY_LEN(row) || n >= ARRAY_LEN(row))
+		return UINT_MAX;
+	for (unsigned j = 0; j <= n; j++)
+		row[j] = j;
+	for (unsigned i = 1; a[i - 1]; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = i;
+		for (unsigned j = 1; j <= n; j++) {
+			unsigned cost = tolower((unsigned char)a[i - 1]) !=
+					tolower((unsigned char)b[j - 1]);
+			unsigned best = MIN(MIN(row[j], row[j - 1]) + 1, diagonal + cost);
+
+			diagonal = row[j];
+			row[j] = best;
+		}
+	}
+	return row[n];
+}
+
+static void suggest(const char *word, struct err *err)
+{
+	bool any = false;
+
+	if (!err)
+		return;
+	for (size_t i = 0; i < cli_n_commands; i++) {
+		const char *name = cli_commands[i].name;
+		size_t used = strlen(err->text);
+
+		if (strchr(name, ' ') ||
+		    (distance(word, name) > 2 && strncasecmp(name, word, strlen(word)) != 0))
+			continue;
+		(void)snprintf(err->text + used, sizeof(err->text) - used, "%s\t%s\n",
+			       any ? "" : "\n\nDid you mean this?\n", name);
+		any = true;
+	}
+	/* The sentence ends without a newline. */
+	if (any && err->text[strlen(err->text) - 1] == '\n')
+		err->text[strlen(err->text) - 1] = '\0';
 }
 
 /* ---- values ---- */
@@ -292,15 +344,35 @@ static int take_command(struct scan *s)
 			found = true;
 			continue;
 		}
-		if (!command)
-			return err_say(s->err, -EINVAL, "unknown command \"%s\" for \"kubectl\"",
-				       word);
+		if (!command) {
+			(void)err_say(s->err, -EINVAL, "unknown command \"%s\" for \"kubectl\"",
+				      word);
+			suggest(word, s->err);
+			return -EINVAL;
+		}
 		s->cli->command = command;
 		group = command->run ? NULL : command->name;
 		found = command->run != NULL;
 	}
 	s->argc = kept;
 	return 0;
+}
+
+/* For a group that was called without what it should do. */
+static void print_group(const struct cli_command *group)
+{
+	size_t n = strlen(group->name);
+
+	(void)fprintf(stderr, "%s\n\nAvailable Commands:\n", group->summary);
+	for (size_t i = 0; i < cli_n_commands; i++)
+		if (strncmp(cli_commands[i].name, group->name, n) == 0 &&
+		    cli_commands[i].name[n] == ' ')
+			(void)fprintf(stderr, "  %-15s %s\n", cli_commands[i].name + n + 1,
+				      cli_commands[i].summary);
+	(void)fprintf(stderr,
+		      "\nUsage:\n  kubectl %s [flags] [options]\n\nUse \"kubectl %s <command> "
+		      "--help\" for more information about a given command.\n",
+		      group->name, group->name);
 }
 
 static void print_help(const struct cli_command *command)
@@ -323,6 +395,10 @@ static void print_help(const struct cli_command *command)
 			     "(applies to all commands).\n");
 		return;
 	}
+	if (command) {
+		print_group(command);
+		return;
+	}
 	(void)printf("kubectl controls the Kubernetes cluster manager.\n\nCommands:\n");
 	for (size_t i = 0; i < cli_n_commands; i++)
 		if (cli_commands[i].run && cli_commands[i].summary)
@@ -332,13 +408,14 @@ static void print_help(const struct cli_command *command)
 		"Use \"kubectl <command> --help\" for more information about a given command.\n");
 }
 
-int cli_parse(int argc, char **argv, struct cli *ret, struct err *err)
+int cli_parse(int argc, char **argv, struct cli *ret, int *ret_code, struct err *err)
 {
 	struct cli cli = { .dash = SIZE_MAX };
 	struct scan s = { .argc = argc - 1, .argv = argv + 1, .cli = &cli, .err = err };
 	int r;
 
 	*ret = cli;
+	*ret_code = 0;
 	r = take_command(&s);
 	if (r < 0)
 		return r;
@@ -365,8 +442,9 @@ int cli_parse(int argc, char **argv, struct cli *ret, struct err *err)
 	}
 	*ret = cli;
 	if (r == 0 && (!cli.command || !cli.command->run)) {
-		print_help(NULL);
+		print_help(cli.command);
 		r = 1;
+		*ret_code = cli.command != NULL; /* a group alone is a mistake */
 	}
 	if (r != 0)
 		cli_done(ret);

@@ -56,10 +56,10 @@ struct cli {
 };
 
 /*
- * Parse a whole command line. 0; 1: help was asked for and printed; -EINVAL with the sentence that the
+ * Parse a whole command line. 0; 1: help was printed, and the exit code is *ret_code; -EINVAL with the sentence that the
  * real kubectl prints after "error: ".
  */
-int cli_parse(int argc, char **argv, struct cli *ret, struct err *err);
+int cli_parse(int argc, char **argv, struct cli *ret, int *ret_code, struct err *err);
 void cli_done(struct cli *cli);
 
 bool cli_bool(const struct cli *cli, const char *flag);

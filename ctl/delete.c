@@ -7,6 +7,9 @@
 #include "base/time.h"
 #include "ctl/change.h"
 #include "ctl/command.h"
+#include "ctl/objectwatch.h"
+
+#define WATCH_S 30 /* then looked at again */
 
 struct deletion {
 	struct cli *cli;
@@ -46,7 +49,7 @@ static void fail(struct deletion *d, const struct err *err)
 {
 	d->failed = true;
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "%s\n", err->text);
+	(void)fprintf(stderr, "%s\n", rest_text(err));
 }
 
 /* `pod "nginx" deleted from default namespace` */
@@ -106,34 +109,12 @@ static int delete_one(struct deletion *d, const struct selected *item, char uid[
 
 /* ---- waiting ---- */
 
-struct waiting {
-	struct buf pending;
-	const char *uid;
-	struct rest *rest;
-};
-
 /* Stop at the DELETED event. */
-static int on_event(const char *bytes, size_t len, void *data)
+static int on_event(const char *type, const struct json_object *object, void *data)
 {
-	struct waiting *w = data;
-	char *newline;
-
-	if (buf_append(&w->pending, bytes, len) < 0)
-		return -ENOMEM;
-	while ((newline = memchr(buf_str(&w->pending), '\n', w->pending.len))) {
-		auto_json struct json_object *event = NULL;
-		size_t n = (size_t)(newline - w->pending.data) + 1;
-		const char *type;
-
-		(void)json_parse(w->pending.data, n, &event, NULL);
-		buf_consume(&w->pending, n);
-		type = json_str_at(event, "type");
-		if (type && strcmp(type, "DELETED") == 0)
-			return 1;
-		if (type && strcmp(type, "ERROR") == 0)
-			return 1; /* look again */
-	}
-	return 0;
+	(void)object;
+	(void)data;
+	return strcmp(type, "DELETED") == 0;
 }
 
 /* Until the object is gone, or another one has its name. */
@@ -142,9 +123,7 @@ static int wait_gone(struct deletion *d, const struct selected *item, const char
 {
 	for (;;) {
 		auto_json struct json_object *object = NULL;
-		auto_buf struct buf path = { 0 }, watch = { 0 };
-		struct waiting w = { .uid = uid, .rest = d->session.rest };
-		struct rest_request q = { .method = "GET", .on_piece = on_event, .data = &w };
+		auto_buf struct buf path = { 0 };
 		const char *now_uid;
 		int r;
 
@@ -161,59 +140,14 @@ static int wait_gone(struct deletion *d, const struct selected *item, const char
 			return err_say(err, -ETIMEDOUT,
 				       "error: timed out waiting for the condition on %s/%s",
 				       item->type.resource, item->name);
-		(void)types_path(&item->type, item->namespace, "", &watch);
-		(void)buf_puts(&watch, "?fieldSelector=metadata.name%3D");
-		(void)rest_escape(&watch, item->name);
-		(void)buf_printf(&watch, "&resourceVersion=%s&timeoutSeconds=%d&watch=true",
-				 json_str_at(object, "metadata.resourceVersion"), 30);
-		q.path = buf_str(&watch);
-		r = rest_call(d->session.rest, &q, NULL, err);
-		buf_done(&w.pending);
+		r = objectwatch(&d->session, item, json_str_at(object, "metadata.resourceVersion"),
+				WATCH_S, on_event, NULL, err);
 		if (r < 0)
 			return r;
 	}
 }
 
 /* ---- the command ---- */
-
-/* A collection becomes its objects, each deleted by name, as kubectl does. */
-static int expand(struct deletion *d, const struct selected *item, struct selection *into,
-		  struct err *err)
-{
-	const char *selector = cli_str(d->cli, "selector"),
-		   *fields = cli_str(d->cli, "field-selector");
-	auto_json struct json_object *list = NULL;
-	auto_buf struct buf path = { 0 };
-	const struct json_object *items;
-	int r;
-
-	(void)selected_path(item, &path);
-	(void)buf_puts(&path, "?limit=0");
-	if (*selector) {
-		(void)buf_puts(&path, "&labelSelector=");
-		(void)rest_escape(&path, selector);
-	}
-	if (*fields) {
-		(void)buf_puts(&path, "&fieldSelector=");
-		(void)rest_escape(&path, fields);
-	}
-	r = rest_get(d->session.rest, buf_str(&path), NULL, &list, err);
-	if (r < 0)
-		return r;
-	items = json_get(list, "items");
-	for (size_t i = 0; i < json_len(items); i++) {
-		const struct json_object *object = json_idx(items, i);
-		const char *namespace = json_str_at(object, "metadata.namespace");
-		struct selected one = { .type = item->type };
-
-		if (array_grow(&into->items, &into->cap, into->n + 1, sizeof(one)) < 0)
-			return err_set(err, -ENOMEM, "error: list %s", item->type.resource);
-		one.name = strdup(json_str_at(object, "metadata.name"));
-		one.namespace = strdup(namespace ? namespace : "");
-		into->items[into->n++] = one;
-	}
-	return 0;
-}
 
 static int select_objects(struct deletion *d, struct err *err)
 {
@@ -222,7 +156,7 @@ static int select_objects(struct deletion *d, struct err *err)
 	struct selection_options options = { .all_namespaces = cli_bool(d->cli, "all-namespaces"),
 					     .names_required = true,
 					     .selector_given = by_selector };
-	struct selection named = { 0 }, all = { 0 };
+	struct selection named = { 0 };
 	int r;
 
 	if (*cli_list(d->cli, "filename"))
@@ -239,21 +173,11 @@ static int select_objects(struct deletion *d, struct err *err)
 	else
 		r = selection_of_args(&d->session, d->cli->args, d->cli->n_args, &options, &named,
 				      err);
-	for (size_t i = 0; i < named.n && r == 0; i++) {
-		struct selected *item = &named.items[i];
-
-		if (!item->name) {
-			r = expand(d, item, &all, err);
-			continue;
-		}
-		if (array_grow(&all.items, &all.cap, all.n + 1, sizeof(*item)) < 0)
-			r = err_set(err, -ENOMEM, "error: select");
-		else
-			all.items[all.n++] = *item, *item = (struct selected){ .type = item->type };
-	}
-	selection_done(&named);
-	d->selection = all;
-	if (r == 0 && all.n == 0 && by_selector)
+	if (r == 0)
+		r = selection_expand(&d->session, &named, cli_str(d->cli, "selector"),
+				     cli_str(d->cli, "field-selector"), err);
+	d->selection = named;
+	if (r == 0 && named.n == 0 && by_selector)
 		(void)printf("No resources found\n");
 	return r;
 }

@@ -55,7 +55,7 @@ int get_path(struct get *get, const struct selected *item, bool watch, const cha
 static int complain(struct get *get, const struct err *err)
 {
 	get->failed = true;
-	(void)fprintf(stderr, "%s\n", err->text);
+	(void)fprintf(stderr, "%s\n", rest_text(err));
 	return 0;
 }
 

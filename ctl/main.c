@@ -10,15 +10,15 @@ int main(int argc, char **argv)
 {
 	struct err err = { 0 };
 	struct cli cli;
-	int r;
+	int r, code;
 
 	(void)signal(SIGPIPE,
 		     SIG_IGN); /* a reader that goes away is an error of write(2), not our death */
-	r = cli_parse(argc, argv, &cli, &err);
+	r = cli_parse(argc, argv, &cli, &code, &err);
 	if (r < 0)
 		return command_fail("%s", err.text);
 	if (r > 0)
-		return 0;
+		return code;
 	r = cli.command->run(&cli);
 	cli_done(&cli);
 	if (fflush(stdout) != 0 && r == 0)

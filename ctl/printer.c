@@ -323,7 +323,9 @@ int printer_put(struct printer *p, const struct json_object *object, struct buf 
 
 	switch (p->kind) {
 	case PRINTER_JSON:
-		(void)json_write_style(out, object, JSON_INDENT_4 | JSON_SORTED | JSON_HTML_SAFE);
+		(void)json_write_style(out, object,
+				       JSON_INDENT_4 | JSON_HTML_SAFE |
+					       (p->in_order ? 0u : (unsigned)JSON_SORTED));
 		return buf_putc(out, '\n');
 	case PRINTER_YAML:
 		return yaml_write(out, object);

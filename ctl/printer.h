@@ -27,6 +27,7 @@ struct printer_column {
 struct printer {
 	enum printer_kind kind;
 	bool as_json, missing_ok, no_headers, headers_done;
+	bool in_order;	       /* JSON members as they stand, not sorted */
 	char *text;	       /* the template */
 	struct jsonpath *path; /* of PRINTER_JSONPATH */
 	struct printer_column *columns;

@@ -238,7 +238,8 @@ int remote_run(struct session *session, const struct remote_options *options)
 	r = rest_websocket(session->rest, options->path, "v5.channel.k8s.io", &stream, protocol,
 			   sizeof(protocol), &err);
 	if (r < 0 && strncmp(err.text, "Error from server", 17) == 0)
-		return command_fail("unable to upgrade connection: %s", strstr(err.text, ": ") + 2);
+		return command_fail("unable to upgrade connection: %s",
+				    strstr(rest_text(&err), ": ") + 2);
 	if (r < 0)
 		return session_fail(&err);
 	r = websocket_new(stream, false, &events, &remote, &remote.ws);

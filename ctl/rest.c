@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -10,7 +11,8 @@
 #include "base/tls.h"
 #include "base/websocket.h"
 
-#define BODY_MAX ((size_t)512 << 20)
+#define BODY_MAX    ((size_t)512 << 20)
+#define PROBLEM_MAX ((size_t)4 << 20)
 
 struct rest {
 	struct loop *loop;
@@ -420,7 +422,32 @@ int rest_get(struct rest *rest, const char *path, const char *accept, struct jso
 	return r < 0 ? err_prefix(err, r, "error: the answer to %s", path) : 0;
 }
 
-/* Several causes: one a line. */
+/* The last sentence of a server, whole. A kubectl has one failure at a time in hand. */
+static struct buf last_problem = { .max = PROBLEM_MAX };
+
+const char *rest_text(const struct err *err)
+{
+	size_t n = strlen(err->text);
+
+	return n + 1 >= sizeof(err->text) && last_problem.len > n &&
+			       memcmp(last_problem.data, err->text, n) == 0
+		       ? buf_str(&last_problem)
+		       : err->text;
+}
+
+/* As err_say(), and kept whole. */
+static int PRINTF_LIKE(3, 4) say(struct err *err, int code, const char *fmt, ...)
+{
+	va_list args;
+
+	buf_clear(&last_problem);
+	va_start(args, fmt);
+	(void)buf_vprintf(&last_problem, fmt, args);
+	va_end(args);
+	return err_say(err, code, "%s", buf_str(&last_problem));
+}
+
+/* One cause stays in the line, several have one each. */
 static int invalid_problem(const struct json_object *status, int code, struct err *err)
 {
 	const struct json_object *causes = json_at(status, "details.causes");
@@ -429,10 +456,13 @@ static int invalid_problem(const struct json_object *status, int code, struct er
 	auto_buf struct buf text = { 0 };
 
 	for (size_t i = 0; i < json_len(causes); i++)
-		(void)buf_printf(&text, "\n* %s: %s", json_str_at(json_idx(causes, i), "field"),
+		(void)buf_printf(&text, "%s%s: %s", json_len(causes) > 1 ? "\n* " : "",
+				 json_str_at(json_idx(causes, i), "field"),
 				 json_str_at(json_idx(causes, i), "message"));
-	return err_say(err, code, "The %s \"%s\" is invalid: %s", kind ? kind : "object",
-		       name ? name : "", buf_str(&text));
+	if (!kind || !*kind)
+		return say(err, code, "The request is invalid: %s", buf_str(&text));
+	return say(err, code, "The %s \"%s\" is invalid: %s", kind, name ? name : "",
+		   buf_str(&text));
 }
 
 int rest_problem(int status, const struct rest_request *q, const struct buf *body,
@@ -455,25 +485,22 @@ int rest_problem(int status, const struct rest_request *q, const struct buf *bod
 	message = json_str_at(json, "message");
 	reason = json_str_at(json, "reason");
 	if (status == 401)
-		return err_say(err, code, "error: You must be logged in to the server (%s)",
-			       message ? message : "Unauthorized");
-	if (status == 422 && json_len(json_at(json, "details.causes")) > 1)
+		return say(err, code, "error: You must be logged in to the server (%s)",
+			   message ? message : "Unauthorized");
+	if (status == 422 && json_len(json_at(json, "details.causes")))
 		return invalid_problem(json, code, err);
-	if (message && status == 422 && !json_at(json, "details.causes"))
-		return err_say(err, code, "The request is invalid: %s", message);
 	if (message && status == 422)
-		return err_say(err, code, "The %s", message);
+		return say(err, code, "The request is invalid: %s", message);
 	if (message && reason && *reason)
-		return err_say(err, code, "Error from server (%s): %s%s", reason, context, message);
+		return say(err, code, "Error from server (%s): %s%s", reason, context, message);
 	if (message)
-		return err_say(err, code, "Error from server: %s%s", context, message);
+		return say(err, code, "Error from server: %s%s", context, message);
 	if (status == 404)
-		return err_say(
-			err, code,
-			"Error from server (NotFound): the server could not find the requested "
-			"resource");
-	return err_say(err, code, "error: %s %s: the server answered %d %s", q->method, q->path,
-		       status, http_status_text(status));
+		return say(err, code,
+			   "Error from server (NotFound): the server could not find the requested "
+			   "resource");
+	return say(err, code, "error: %s %s: the server answered %d %s", q->method, q->path, status,
+		   http_status_text(status));
 }
 
 int rest_websocket(struct rest *rest, const char *path, const char *protocols, struct stream **ret,

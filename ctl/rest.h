@@ -59,6 +59,12 @@ int rest_problem(int status, const struct rest_request *request, const struct bu
 		 const char *context, struct err *err);
 
 /*
+ * All that a server said: a struct err holds 507 bytes of a sentence, and the causes of a 422 may be many. The
+ * whole text of the last rest_problem() if @err begins as that does, else @err's own.
+ */
+const char *rest_text(const struct err *err);
+
+/*
  * A connection of its own, upgraded: @protocols is the value of Sec-WebSocket-Protocol. On 101 *ret is the
  * stream, *ret_protocol what the server chose. Else as rest_call().
  */

@@ -178,6 +178,71 @@ int selection_of_args(struct session *session, const char *const *args, size_t n
 	return 0;
 }
 
+/* ---- collections ---- */
+
+static int list_into(struct session *session, const struct selected *item, const char *labels,
+		     const char *fields, struct selection *into, struct err *err)
+{
+	auto_json struct json_object *list = NULL;
+	auto_buf struct buf path = { 0 };
+	const struct json_object *items;
+	char version[192];
+	int r = 0;
+
+	(void)selected_path(item, &path);
+	(void)buf_puts(&path, "?limit=0");
+	if (*labels) {
+		(void)buf_puts(&path, "&labelSelector=");
+		(void)rest_escape(&path, labels);
+	}
+	if (*fields) {
+		(void)buf_puts(&path, "&fieldSelector=");
+		(void)rest_escape(&path, fields);
+	}
+	r = rest_get(session->rest, buf_str(&path), NULL, &list, err);
+	items = json_get(list, "items");
+	(void)snprintf(version, sizeof(version), "%s%s%s", item->type.group,
+		       *item->type.group ? "/" : "", item->type.version);
+	for (size_t i = 0; i < json_len(items) && r == 0; i++) {
+		struct json_object *object = json_idx(items, i);
+		const char *namespace = json_str_at(object, "metadata.namespace");
+
+		/* Items of a typed list carry neither. */
+		(void)json_put_str(object, "apiVersion", version);
+		(void)json_put_str(object, "kind", item->type.kind);
+		r = add(into, &item->type, namespace ? namespace : "",
+			json_str_at(object, "metadata.name"), object, NULL);
+		if (r < 0)
+			(void)err_set(err, r, "error: list %s", item->type.resource);
+	}
+	return r;
+}
+
+int selection_expand(struct session *session, struct selection *selection, const char *labels,
+		     const char *fields, struct err *err)
+{
+	struct selection all = { .several_types = selection->several_types,
+				 .one_object = selection->one_object };
+	int r = 0;
+
+	for (size_t i = 0; i < selection->n && r == 0; i++) {
+		struct selected *item = &selection->items[i];
+
+		if (item->name)
+			r = add(&all, &item->type, item->namespace, item->name, item->object,
+				item->source);
+		else
+			r = list_into(session, item, labels, fields, &all, err);
+	}
+	if (r < 0) {
+		selection_done(&all);
+		return r;
+	}
+	selection_done(selection);
+	*selection = all;
+	return 0;
+}
+
 /* ---- files ---- */
 
 struct reading {
@@ -203,10 +268,11 @@ static int add_object(struct reading *rd, struct json_object *object, const char
 			"validate",
 			source);
 	if (!kind || !*kind)
-		return err_say(
-			rd->err, -EINVAL,
-			"error: unable to decode \"%s\": Object 'Kind' is missing in the file",
-			source);
+		return err_say(rd->err, -EINVAL,
+			       "error: error validating \"%s\": error validating data: kind not "
+			       "set; if you choose to ignore these errors, turn validation off "
+			       "with --validate=false",
+			       source);
 	if (!api_version || !*api_version)
 		return err_say(rd->err, -EINVAL,
 			       "error: error validating \"%s\": error validating data: apiVersion "

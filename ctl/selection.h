@@ -37,6 +37,9 @@ int selection_of_args(struct session *session, const char *const *args, size_t n
 /* Files; @namespace_forced: -n was given, and another one in a file is an error. */
 int selection_of_files(struct session *session, const char *const *files, bool recursive,
 		       bool namespace_forced, struct selection *ret, struct err *err);
+/* Replace each collection by the objects in it that fit, each with its object. */
+int selection_expand(struct session *session, struct selection *selection, const char *labels,
+		     const char *fields, struct err *err);
 void selection_done(struct selection *selection);
 
 /* The path of one selected object or collection, with no query. */

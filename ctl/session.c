@@ -58,6 +58,6 @@ void session_close(struct session *session)
 int session_fail(const struct err *err)
 {
 	(void)fflush(stdout);
-	(void)fprintf(stderr, "%s\n", err->text);
+	(void)fprintf(stderr, "%s\n", rest_text(err));
 	return 1;
 }

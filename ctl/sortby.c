@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/sortby.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -16,40 +15,13 @@ struct keyed {
 	size_t at; /* where it stood: equal ones keep their order */
 };
 
-int sortby_natural(const char *a, const char *b)
-{
-	while (*a && *b) {
-		if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
-			size_t zeros_a = strspn(a, "0"), zeros_b = strspn(b, "0");
-			size_t len_a = strspn(a + zeros_a, "0123456789"),
-			       len_b = strspn(b + zeros_b, "0123456789");
-			int order = len_a == len_b  ? strncmp(a + zeros_a, b + zeros_b, len_a)
-				    : len_a < len_b ? -1
-						    : 1;
-
-			if (order)
-				return order;
-			if (zeros_a != zeros_b)
-				return zeros_a < zeros_b ? -1 : 1;
-			a += zeros_a + len_a;
-			b += zeros_b + len_b;
-			continue;
-		}
-		if (*a != *b)
-			return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
-		a++;
-		b++;
-	}
-	return (*a != '\0') - (*b != '\0');
-}
-
 static int compare_text(const char *a, const char *b)
 {
 	struct quantity x, y;
 
 	if (quantity_parse(a, &x, NULL) == 0 && quantity_parse(b, &y, NULL) == 0)
 		return quantity_cmp(&x, &y);
-	return sortby_natural(a, b);
+	return strcmp(a, b);
 }
 
 static int compare(const void *first, const void *second)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --sort-by: order by what a path finds, as kubectl compares: numbers and quantities by value, text
- * naturally ("a2" before "a10"), what has no such field first. */
+/* --sort-by: order by what a path finds, as kubectl compares: numbers and quantities by value, other
+ * text byte by byte, what has no such field first. */
 #pragma once
 
 #include "base/json.h"
@@ -10,5 +10,3 @@
  * bad path; -ENOENT when no element has the field, and the order is kept.
  */
 int sortby(struct json_object *array, const char *member, const char *field, struct err *err);
-/* Natural order of text; exported for tests. */
-int sortby_natural(const char *a, const char *b);
