@@ -19,6 +19,7 @@
 struct nodefront {
 	struct nodefront_options options;
 	struct nodesets *sets;
+	struct podranges *ranges;
 	struct listener *listener;
 	struct map nodes; /* struct node by name */
 	struct list conns;
@@ -191,7 +192,7 @@ static int open_session(struct node_conn *conn, struct err *err)
 		.core = front->options.core,
 		.sets = front->sets,
 		.pki = front->options.pki,
-		.pod_cidr = front->options.server->pod_cidr,
+		.ranges = front->ranges,
 		.wire = conn->wire,
 		.node = conn->of->name,
 	};
@@ -351,8 +352,14 @@ int nodefront_new(const struct nodefront_options *options, struct nodefront **re
 	if (r == 0)
 		r = nodesets_new(options->core, &front->sets);
 	if (r < 0) {
+		(void)nodesets_free(front->sets);
 		free(front);
 		return err_set(err, r, "open the node front");
+	}
+	r = podranges_new(options->core, options->server->pod_cidr, &front->ranges, err);
+	if (r < 0) {
+		(void)nodefront_free(front);
+		return r;
 	}
 	*ret = front;
 	return 0;
@@ -373,6 +380,7 @@ struct nodefront *nodefront_free(struct nodefront *front)
 	list_for_each (at, next, &front->conns)
 		conn_free(list_entry(at, struct node_conn, node));
 	(void)nodesets_free(front->sets);
+	(void)podranges_free(front->ranges);
 	free(front);
 	return NULL;
 }

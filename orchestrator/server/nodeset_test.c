@@ -7,6 +7,7 @@
 
 #include "base/crypt.h"
 #include "orchestrator/server/auth.h"
+#include "orchestrator/server/podranges.h"
 #include "tests/unit/test.h"
 
 #define NOW_NS 1795514400000000000
@@ -252,6 +253,74 @@ TEST(nodeset_is_one_for_each_node)
 	CHECK_INT(nodeset_new(b.sets, "unknown", on_send, &b, &second), 0);
 	CHECK_INT(nodeset_start(second, NULL), -ENOENT);
 	(void)nodeset_free(second);
+	bench_done(&b);
+}
+
+/* ---- parts of the pod range, on the same bench ---- */
+
+TEST(podranges_are_claimed_once_and_come_back)
+{
+	struct podranges *ranges;
+	char text[PODRANGE_MAX], again[PODRANGE_MAX];
+	struct err err = { 0 };
+	struct bench b;
+
+	bench_init(&b);
+	CHECK_INT(ask(&b, "POST", "/api/v1/nodes",
+		      "{'metadata':{'name':'old'},'spec':{'podCIDR':'10.8.1.0/24',"
+		      "'podCIDRs':['10.8.1.0/24']}}"),
+		  201);
+	CHECK_INT(podranges_new(b.core, "10.8.0.0/22", &ranges, NULL), 0);
+	CHECK_INT(podranges_claim(ranges, "a", text, NULL), 0);
+	CHECK_STR(text, "10.8.0.0/24");
+	CHECK_INT(podranges_claim(ranges, "b", text, NULL), 0);
+	CHECK_STR(text, "10.8.2.0/24"); /* 1 is another's */
+	CHECK_INT(podranges_claim(ranges, "a", again, NULL), 0);
+	CHECK_STR(again, "10.8.0.0/24");
+	CHECK_INT(podranges_claim(ranges, "c", text, NULL), 0);
+	CHECK_INT(podranges_claim(ranges, "d", text, &err), -ERANGE);
+	CHECK(strstr(err.text, "10.8.0.0/22"));
+	CHECK_INT(ask(&b, "DELETE", "/api/v1/nodes/old", NULL), 200);
+	CHECK_INT(podranges_claim(ranges, "d", text, NULL), 0);
+	CHECK_STR(text, "10.8.1.0/24");
+	b.core = core_free(b.core);
+	ranges = podranges_free(ranges);
+	bench_done(&b);
+}
+
+TEST(podranges_of_any_size)
+{
+	static const struct {
+		const char *cidr, *first;
+	} table[] = {
+		{ "10.0.0.0/8", "10.0.0.0/24" },
+		{ "10.244.0.0/16", "10.244.0.0/24" },
+		{ "192.168.7.64/26", "192.168.7.64/26" },
+		{ "10.1.2.3/16", "10.1.0.0/24" },
+		{ "10.1.0.0", NULL },
+		{ "fd00::/64", NULL },
+		{ "10.0.0.0/4", NULL },
+		{ "999.0.0.0/16", NULL },
+		{ "", NULL },
+	};
+	char text[PODRANGE_MAX];
+	struct bench b;
+
+	bench_init(&b);
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct podranges *ranges = NULL;
+		int r = podranges_new(b.core, table[i].cidr, &ranges, NULL);
+
+		CHECK_INT(r, table[i].first ? 0 : -EINVAL);
+		if (r < 0)
+			continue;
+		CHECK_INT(podranges_claim(ranges, "n", text, NULL), 0);
+		CHECK_STR(text, table[i].first);
+		b.core = core_free(b.core); /* it must not tell a freed listener */
+		(void)podranges_free(ranges);
+		bench_done(&b);
+		bench_init(&b);
+	}
 	bench_done(&b);
 }
 

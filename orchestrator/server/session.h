@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "orchestrator/server/nodefront.h"
 #include "orchestrator/server/nodeset.h"
+#include "orchestrator/server/podranges.h"
 #include "orchestrator/wire/wire.h"
 
 struct session;
@@ -19,7 +20,7 @@ struct session_options {
 	struct core *core;
 	struct nodesets *sets;
 	const struct pki *pki;
-	const char *pod_cidr;
+	struct podranges *ranges;
 	struct wire *wire; /* borrowed; ended by session_free's caller */
 	const char *node;
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an agent reports, as writes to the core: pods, its node, its Lease, events. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -10,7 +9,6 @@
 #include "base/time.h"
 #include "orchestrator/server/session_impl.h"
 
-#define NODE_MASK_BITS	 24 /* of the pod range: each node gets one such part */
 #define EVENTS_A_MESSAGE 200
 #define LEASE_NAMESPACE	 "kube-node-lease"
 
@@ -105,58 +103,13 @@ void session_pod_status(struct session *s, const struct json_object *json, struc
 
 /* ---- the node ---- */
 
-/* "10.244.3.0/24": part @n of the cluster's range; -ERANGE when there are no more. */
-static int part_of_range(const char *range, unsigned n, char *text, size_t size)
+static void put_range(struct json_object *spec, const char *range)
 {
-	char base[INET_ADDRSTRLEN];
-	struct in_addr address;
-	unsigned bits;
+	struct json_object *ranges = json_new_array();
 
-	if (sscanf(range, "%15[0-9.]/%u", base, &bits) != 2 || bits > 32 ||
-	    inet_pton(AF_INET, base, &address) != 1)
-		return -EINVAL;
-	if (bits >= NODE_MASK_BITS) { /* a range that small is one node's */
-		if (n)
-			return -ERANGE;
-		(void)snprintf(text, size, "%s", range);
-		return 0;
-	}
-	if (n >> (NODE_MASK_BITS - bits))
-		return -ERANGE;
-	address.s_addr = htonl(ntohl(address.s_addr) + (n << (32 - NODE_MASK_BITS)));
-	(void)inet_ntop(AF_INET, &address, base, sizeof(base));
-	(void)snprintf(text, size, "%s/%d", base, NODE_MASK_BITS);
-	return 0;
-}
-
-struct range_search {
-	const char *wanted;
-	bool taken;
-};
-
-static bool look_for_range(struct object *object, void *data)
-{
-	struct range_search *search = data;
-	auto_json struct json_object *node = object_parse(object);
-	const char *range = json_str_at(node, "spec.podCIDR");
-
-	search->taken = range && strcmp(range, search->wanted) == 0;
-	return !search->taken;
-}
-
-/* The first part of the pod range that no node has. Registration is rare: one node at a time. */
-static int free_range(struct session *s, char *text, size_t size)
-{
-	for (unsigned n = 0;; n++) {
-		struct range_search search = { .wanted = text };
-		int r = part_of_range(s->options.pod_cidr, n, text, size);
-
-		if (r < 0)
-			return r;
-		core_each(s->options.core, s->nodes, NULL, look_for_range, &search);
-		if (!search.taken)
-			return 0;
-	}
+	(void)json_add(ranges, json_new_string(range));
+	(void)json_put_str(spec, "podCIDR", range);
+	(void)json_put(spec, "podCIDRs", ranges);
 }
 
 static void on_registered(struct core *core, int result, const char *sentence,
@@ -176,27 +129,20 @@ static int register_node(struct session *s, const struct json_object *reported,
 	auto_json struct json_object *node = json_new_object();
 	struct json_object *metadata = json_copy(json_get(reported, "metadata"));
 	struct json_object *spec = json_copy(json_get(reported, "spec"));
-	struct json_object *ranges;
-	char range[64];
-	int r = free_range(s, range, sizeof(range));
+	char range[PODRANGE_MAX];
+	int r = podranges_claim(s->options.ranges, s->node, range, err);
 
 	metadata = metadata ? metadata : json_new_object();
 	spec = spec ? spec : json_new_object();
-	if (r < 0)
-		(void)err_say(err, r, "node %s: no part of the pod range %s is free", s->node,
-			      s->options.pod_cidr);
-	else if (!node || !metadata || !spec)
+	if (r == 0 && (!node || !metadata || !spec))
 		r = err_set(err, -ENOMEM, "register node %s", s->node);
 	if (r < 0) {
 		(void)json_unref(metadata);
 		(void)json_unref(spec);
 		return r;
 	}
-	ranges = json_new_array();
-	(void)json_add(ranges, json_new_string(range));
+	put_range(spec, range);
 	(void)json_put_str(metadata, "name", s->node);
-	(void)json_put_str(spec, "podCIDR", range);
-	(void)json_put(spec, "podCIDRs", ranges);
 	(void)json_put_str(node, "apiVersion", "v1");
 	(void)json_put_str(node, "kind", "Node");
 	(void)json_put(node, "metadata", metadata);
@@ -229,6 +175,22 @@ static bool merge_labels(struct json_object *metadata, const struct json_object 
 	return changed;
 }
 
+/* A Node that somebody made by hand has no part of the pod range yet. */
+static bool complete_range(struct session *s, struct json_object *node)
+{
+	const char *has = json_str_at(node, "spec.podCIDR");
+	char range[PODRANGE_MAX];
+
+	if (has && *has)
+		return false;
+	if (podranges_claim(s->options.ranges, s->node, range, NULL) < 0)
+		return false; /* it runs pods of the host's network only */
+	if (!json_get(node, "spec"))
+		(void)json_put(node, "spec", json_new_object());
+	put_range(json_get(node, "spec"), range);
+	return true;
+}
+
 /* Conditions that others keep (NetworkUnavailable) stay beside the agent's. */
 static void keep_conditions(struct json_object *status, const struct json_object *current)
 {
@@ -256,7 +218,8 @@ static int update_node(struct session *s, const struct object *object,
 	if (!status)
 		status = json_new_object();
 	json_del(metadata, "resourceVersion");
-	if (!s->registered && merge_labels(metadata, reported)) {
+	if (!s->registered &&
+	    (int)merge_labels(metadata, reported) | (int)complete_range(s, node)) {
 		struct json_object *copy = json_copy(node);
 
 		if (!copy)

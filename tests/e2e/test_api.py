@@ -403,6 +403,41 @@ def test_a_node_registers_and_gets_a_part_of_the_pod_range(own_server):
     assert second.synced()[0]["object"]["spec"]["podCIDR"] == "10.244.1.0/24"
 
 
+def test_many_nodes_at_once(own_server):
+    directory = {n: own_server.pki_of_node(f"m-{n}") for n in range(25)}
+    nodes = [nodesim.Node("127.0.0.1", own_server.node_port, d, f"m-{n}")
+             for n, d in directory.items()]
+    for node in nodes:
+        node.expect("welcome")
+        node.send("have", cluster="", objects=[])
+        node.register()
+    ranges = set()
+    for node in nodes:
+        _, first = node.expect("desired")
+        ranges.add(first["object"]["spec"]["podCIDR"])
+        node.expect("synced")
+    assert len(ranges) == len(nodes)
+    for i in range(50):
+        assert own_server.ask("POST", PODS, pod(f"p{i}", node=f"m-{i % 25}"))[0] == 201
+    for i, node in enumerate(nodes):
+        names = set()
+        while len(names) < 2:
+            message = node.expect("desired")[1]
+            if message["kind"] == "Pod":
+                names.add(message["name"])
+        assert names == {f"p{i}", f"p{i + 25}"}
+
+
+def test_a_node_made_by_hand_gets_its_part_when_it_comes(own_server):
+    assert own_server.ask("POST", "/api/v1/nodes", {"metadata": {"name": "node-1"}})[0] == 201
+    node = own_server.node()
+    node.register(zone="south")
+    node.synced()
+    seen = own_server.ask("GET", "/api/v1/nodes/node-1")[2]
+    assert seen["spec"]["podCIDR"] == "10.244.0.0/24"
+    assert seen["metadata"]["labels"]["zone"] == "south"
+
+
 def test_a_node_gets_its_pods_and_what_they_need(own_server):
     s = own_server
     node = s.node()
