@@ -159,7 +159,8 @@ def box():
     left = list(b.state_dir.iterdir()) if b.state_dir.exists() else []
     shutil.rmtree(path)
     assert not left
-    assert (mounts(), len(cgroup_dirs())) == before
+    # Fewer is the last trace of an earlier test that went meanwhile.
+    assert mounts() <= before[0] and len(cgroup_dirs()) <= before[1]
 
 
 # ---- life
