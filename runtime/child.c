@@ -106,7 +106,8 @@ static int step_names(struct child *c)
 	return r;
 }
 
-/* By the host's /proc, which pivot_root takes away; and before capabilities are dropped. */
+/* By the host's /proc, so before a container's mount namespace is joined or its root entered: what lies at
+ * /proc in there may be anything (CVE-2019-16884). */
 static int step_oom_score(struct child *c)
 {
 	const struct plan_process *p = &c->process->process;
@@ -382,13 +383,13 @@ static int step_exec(struct child *c)
 
 /* The order is the design: see DESIGN, "Child order". */
 static int (*const steps[])(struct child *c) = {
+	step_oom_score,
 	step_cgroup,
 	step_join,
 	step_cgroup_namespace,
 	step_user_root,
 	step_time,
 	step_names,
-	step_oom_score,
 	step_rootfs,
 	step_console,
 	step_pause_made,

@@ -725,6 +725,36 @@ TEST(sandbox_shares_a_pid_namespace)
 	pod_close(&p);
 }
 
+TEST(sandbox_privileged_is_just_that)
+{
+	auto_spec struct spec *spec = spec_new();
+	struct sandbox_event e;
+	struct pod p;
+
+	need_root();
+	pod_open(&p, "uid-25");
+	pod_start(&p);
+	spec_strings_add(spec, &spec->process.args, "sh");
+	spec_strings_add(spec, &spec->process.args, "-c");
+	spec_strings_add(
+		spec, &spec->process.args,
+		"mount -t tmpfs t /tmp && echo mounted; grep Seccomp: /proc/self/status; "
+		"ls -d /dev/fuse /dev/kmsg; mount | grep -c ' /sys .*ro,'; wc -c </proc/keys; "
+		"echo 1 >/proc/sys/net/ipv4/ip_forward && echo written");
+	spec_strings_add(spec, &spec->process.env, "PATH=/bin");
+	spec_default_privileged(spec);
+	(void)start(&p, "c1", spec, (struct container_options){ .log_path = p.log });
+	expect(&p, SANDBOX_STARTED, &e);
+	expect(&p, SANDBOX_EXITED, &e);
+	CHECK(strstr(log_text(&p), "F mounted\n"));
+	CHECK(strstr(log_text(&p), "Seccomp:\t0\n"));
+	CHECK(strstr(log_text(&p), "F 0\n")); /* /sys is not read-only */
+	CHECK(strstr(log_text(&p), "F written\n"));
+	if (access("/dev/kmsg", F_OK) == 0)
+		CHECK(strstr(log_text(&p), "F /dev/kmsg\n"));
+	pod_close(&p);
+}
+
 TEST(sandbox_tells_an_oom_kill)
 {
 	auto_spec struct spec *spec =
@@ -739,6 +769,8 @@ TEST(sandbox_tells_an_oom_kill)
 		pod_close(&p);
 		SKIP("needs the memory controller of cgroup2");
 	}
+	spec = shell_spec("");
+	calm = shell_spec("kill -9 $$");
 	pod_start(&p);
 	/* dd is the container's first process, so that its end is the container's. */
 	spec->process.args.n = 0;

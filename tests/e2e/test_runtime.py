@@ -851,6 +851,24 @@ def test_the_runtime_is_out_of_reach(box):
     assert RUNTIME.read_bytes() == before
 
 
+def test_exec_trusts_no_proc_of_the_container(box):
+    """CVE-2019-16884: what the runtime writes to /proc must not land in a container's file."""
+    box.process["oomScoreAdj"] = 321
+    box.process["capabilities"] = {k: ["CAP_SYS_ADMIN", "CAP_DAC_OVERRIDE"] for k in
+                                   ("bounding", "effective", "permitted")}
+    box.config["linux"].pop("readonlyPaths")
+    box.config["linux"].pop("maskedPaths")
+    box.start("mount -t tmpfs t /proc; mkdir -p /proc/self/fd; touch /proc/self/oom_score_adj; echo done; sleep 100")
+    for _ in range(500):
+        if box.output():
+            break
+        time.sleep(0.01)
+    assert box.output() == "done\n"
+    out = box.call("exec", "c", "sh", "-c", "wc -c </proc/self/oom_score_adj; umount /proc; "
+                   "cat /proc/self/oom_score_adj").stdout
+    assert out.split() == ["0", "321"]
+
+
 def test_the_cgroup_tree_is_read_only(box):
     """CVE-2022-0492, CVE-2023-25809."""
     if not CGROUPS:
