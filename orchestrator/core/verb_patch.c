@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "orchestrator/core/apply.h"
+#include "orchestrator/core/serverapply.h"
 #include "orchestrator/core/jsonpatch.h"
 #include "orchestrator/core/write.h"
 
@@ -62,7 +62,7 @@ void verb_patch(struct request *request)
 	int r;
 
 	if (request->patch == PATCH_APPLY) {
-		apply_run(request);
+		serverapply_run(request);
 		return;
 	}
 	old = request_see(request);

@@ -210,8 +210,8 @@ static struct bytes *make_frame(struct fan *fan, const struct core_watch *watch,
 static struct bytes *frame_for(struct fan *fan, struct core_watch *watch, enum core_event_type type)
 {
 	/* the first frame that is read has the columns: the backlog's, if there is one */
-	bool columns = watch->form.form == ACCEPT_TABLE && !watch->columns_sent &&
-		       !watch->n_backlog;
+	bool columns =
+		watch->form.form == ACCEPT_TABLE && !watch->columns_sent && !watch->n_backlog;
 	size_t slot;
 
 	watch->columns_sent |= columns;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "orchestrator/core/apply.h"
+#include "orchestrator/core/serverapply.h"
 
 #include <errno.h>
 #include <string.h>
@@ -310,7 +310,7 @@ static void apply_new(struct apply *apply)
 	write_create(request, request->body);
 }
 
-void apply_run(struct request *request)
+void serverapply_run(struct request *request)
 {
 	struct apply apply = { .request = request, .arena = &request->core->arena };
 

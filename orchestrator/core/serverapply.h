@@ -4,4 +4,4 @@
 
 #include "orchestrator/core/request.h"
 
-void apply_run(struct request *request);
+void serverapply_run(struct request *request);
