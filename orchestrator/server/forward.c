@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "orchestrator/server/forward.h"
 #include "orchestrator/server/nodefront.h"
 #include "orchestrator/server/outlet.h"
 #include "orchestrator/server/streams.h"
@@ -40,7 +41,8 @@ struct pair {
 };
 
 static const char *const protocols[] = { "portforward.k8s.io", NULL };
-static const char *const ws_protocols[] = { "SPDY/3.1+portforward.k8s.io", NULL };
+static const char *const ws_protocols[] = { "SPDY/3.1+portforward.k8s.io", "v4.channel.k8s.io",
+					    NULL };
 
 /* ---- pairs ---- */
 
@@ -320,6 +322,10 @@ void forward_start(const struct streams_call *call)
 
 	if (!protocol || (!spdy && !*protocol)) {
 		streams_refuse_upgrade(call->request, spdy || protocol);
+		return;
+	}
+	if (protocol == ws_protocols[1]) {
+		forward_ws_start(call, protocol);
 		return;
 	}
 	forward = forward_new(call);

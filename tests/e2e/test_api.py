@@ -541,16 +541,22 @@ def test_a_node_gets_tokens_for_its_own_pods_only(own_server):
 
 # ---- streams, with the node's side played
 
-def test_logs_flow_as_the_client_reads(own_server):
-    s = own_server
+def running_pod(s, name):
     node = s.node()
     node.register()
     node.synced()
-    _, _, made = s.ask("POST", PODS, pod("talks"))
-    node.expect("desired")
+    _, _, made = s.ask("POST", PODS, pod(name))
+    while node.expect("desired")[1]["kind"] != "Pod":
+        pass
     node.report(made, "Running", containerStatuses=[
         {"name": "c", "image": "busybox", "imageID": "", "ready": True, "restartCount": 0,
          "containerID": "shallop://1", "state": {"running": {"startedAt": "2026-11-24T10:05:16Z"}}}])
+    return node
+
+
+def test_logs_flow_as_the_client_reads(own_server):
+    s = own_server
+    node = running_pod(s, "talks")
     got = {}
 
     def read():
@@ -572,14 +578,7 @@ def test_logs_flow_as_the_client_reads(own_server):
 
 def test_logs_that_are_not_there(own_server):
     s = own_server
-    node = s.node()
-    node.register()
-    node.synced()
-    _, _, made = s.ask("POST", PODS, pod("silent"))
-    node.expect("desired")
-    node.report(made, "Running", containerStatuses=[
-        {"name": "c", "image": "busybox", "imageID": "", "ready": True, "restartCount": 0,
-         "containerID": "shallop://1", "state": {"running": {"startedAt": "2026-11-24T10:05:16Z"}}}])
+    node = running_pod(s, "silent")
     got = {}
     thread = threading.Thread(target=lambda: got.update(answer=s.ask("GET", PODS + "/silent/log")))
     thread.start()
@@ -623,14 +622,7 @@ class WebSocket:
 
 def test_exec_over_websocket(own_server):
     s = own_server
-    node = s.node()
-    node.register()
-    node.synced()
-    _, _, made = s.ask("POST", PODS, pod("runs"))
-    node.expect("desired")
-    node.report(made, "Running", containerStatuses=[
-        {"name": "c", "image": "busybox", "imageID": "", "ready": True, "restartCount": 0,
-         "containerID": "shallop://1", "state": {"running": {"startedAt": "2026-11-24T10:05:16Z"}}}])
+    node = running_pod(s, "runs")
     ws = WebSocket(s, PODS + "/runs/exec?command=sh&command=-c&command=exit+7&container=c"
                    "&stdin=true&stdout=true&stderr=true", "v5.channel.k8s.io")
     assert ws.status == 101 and ws.headers["Sec-WebSocket-Protocol"] == "v5.channel.k8s.io"
@@ -659,16 +651,63 @@ def test_exec_over_websocket(own_server):
     assert ws.recv() == (8, (1000).to_bytes(2, "big"))
 
 
+def test_port_forward_over_plain_websocket(own_server):
+    node = running_pod(own_server, "listens")
+    ws = WebSocket(own_server, PODS + "/listens/portforward?ports=80&ports=443",
+                   "v4.channel.k8s.io")
+    assert ws.status == 101
+    channels = {}
+    for _ in range(2):
+        _, (channel, kind, _, payload) = node.expect("stream")
+        assert kind == nodesim.OPEN
+        channels[json.loads(payload)["port"]] = channel
+    opened = [ws.recv()[1] for _ in range(4)]
+    assert opened == [b"\x00\x50\x00", b"\x01\x50\x00", b"\x02\xbb\x01", b"\x03\xbb\x01"]
+    ws.send(b"\x02hello")
+    assert node.expect("stream")[1] == (channels[443], nodesim.DATA, 0, b"hello")
+    node.frame(channels[80], nodesim.ACCEPT)
+    node.frame(channels[80], nodesim.DATA, b"page")
+    assert ws.recv() == (2, b"\x00page")
+    node.frame(channels[443], nodesim.CLOSE,
+               b'{"error":"ECONNREFUSED","message":"connection refused"}')
+    assert ws.recv() == (2, b"\x03error forwarding port 443: connection refused")
+    node.frame(channels[80], nodesim.CLOSE)
+    assert ws.recv()[0] == 8
+
+
+def test_what_a_client_sends_too_fast_waits(own_server):
+    node = running_pod(own_server, "slow")
+    ws = WebSocket(own_server, PODS + "/slow/exec?command=cat&stdin=true&stdout=true",
+                   "v5.channel.k8s.io")
+    _, (channel, _, _, _) = node.expect("stream")
+    block = b"\x00" + b"0123456789abcdef" * 4096
+    header = bytes([0x82, 0xff]) + len(block).to_bytes(8, "big") + bytes(4)
+    sent = 64
+
+    def send():
+        for _ in range(sent):
+            ws.sock.sendall(header + block)
+        ws.send(b"\xff\x00")
+    thread = threading.Thread(target=send)
+    thread.start()
+    got = owed = 0
+    while True:
+        _, (_, kind, sub, payload) = node.expect("stream")
+        if kind == nodesim.END:
+            break
+        assert (kind, sub) == (nodesim.DATA, nodesim.STDIN)
+        got += len(payload)
+        owed += len(payload)
+        if owed >= 32768:
+            node.frame(channel, nodesim.CREDIT, owed.to_bytes(4, "big"))
+            owed = 0
+    thread.join(10)
+    assert got == sent * (len(block) - 1)
+
+
 def test_exec_ends_on_the_node_when_the_client_leaves(own_server):
     s = own_server
-    node = s.node()
-    node.register()
-    node.synced()
-    _, _, made = s.ask("POST", PODS, pod("runs"))
-    node.expect("desired")
-    node.report(made, "Running", containerStatuses=[
-        {"name": "c", "image": "busybox", "imageID": "", "ready": True, "restartCount": 0,
-         "containerID": "shallop://1", "state": {"running": {"startedAt": "2026-11-24T10:05:16Z"}}}])
+    node = running_pod(s, "runs")
     ws = WebSocket(s, PODS + "/runs/exec?command=sh&stdout=true", "v5.channel.k8s.io")
     node.expect("stream")
     ws.sock.close()
