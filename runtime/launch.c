@@ -355,8 +355,8 @@ int launch_create(const struct launch_options *o, struct record **ret_record, st
 
 int launch_start(struct record *r, struct err *err)
 {
+	auto_close int fd = -EBADF, pid_fd = kernel_pidfd_open(r->pid);
 	enum record_status status = record_status(r);
-	auto_close int fd = -EBADF;
 	struct sockaddr_un address;
 	socklen_t len;
 	int said;
@@ -372,8 +372,14 @@ int launch_start(struct record *r, struct err *err)
 		return err_set(err, -errno, "reach the process of container %s", r->id);
 	said = enact_next(fd, NULL, err);
 	(void)unlinkat(r->dir_fd, "start.sock", 0);
-	if (said == ENACT_FAILED)
+	if (said == ENACT_FAILED) {
+		/* It is on its way out: who asks for the state next shall hear "stopped". */
+		struct pollfd p = { .fd = pid_fd, .events = POLLIN };
+
+		if (pid_fd >= 0)
+			(void)poll(&p, 1, 2000);
 		return err && err->code < 0 ? err->code : -EPROTO;
+	}
 	if (said < 0)
 		return err_set(err, said, "start container %s", r->id);
 	(void)run_hooks(r, SPEC_HOOK_POSTSTART, RECORD_RUNNING, NULL);
