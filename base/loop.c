@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/loop.h"
+#include "base/loop_impl.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 #include <time.h>
 
 #include "base/fd.h"
@@ -34,61 +31,9 @@ struct task {
 	void *data;
 };
 
-struct child {
-	struct list link;
-	struct loop *loop;
-	pid_t pid;
-	int pid_fd;
-	loop_exit_fn *fn;
-	void *data;
-};
-
-struct loop_timer {
-	struct loop *loop;
-	loop_fn *fn;
-	void *data;
-	int64_t at_ns;
-	uint64_t order; /* equal times fire in the order they were set */
-	size_t slot;	/* in the heap, from 1; 0: not armed */
-};
-
-struct loop {
-	struct event_base *base; /* NULL: virtual */
-	int alarm_fd;
-	int64_t alarm_ns; /* what it is armed for; INT64_MAX: not */
-
-	int64_t now_ns, monotonic_ns;
-	bool in_round, stopped;
-	int64_t lag_ns, cpu_ns;
-
-	struct watch **watches; /* by fd */
-	size_t watches_cap;
-
-	struct loop_timer **heap; /* [1..n_timers] */
-	size_t n_timers, heap_cap, n_timer_handles;
-	uint64_t timer_order;
-
-	struct task *tasks; /* a ring; cap is a power of two */
-	size_t tasks_head, n_tasks, tasks_cap, tasks_reserved;
-
-	loop_fn *round_fn;
-	void *round_data;
-
-	int signal_fd;
-	sigset_t signals;
-	struct {
-		loop_signal_fn *fn;
-		void *data;
-	} handlers[NSIG];
-
-	struct list children, leftovers;
-	void *scratch;
-	size_t scratch_size;
-};
-
 /* ---- the clock and the round ---- */
 
-static void take_time(struct loop *loop)
+void loop_take_time(struct loop *loop)
 {
 	if (!loop->base)
 		return;
@@ -102,7 +47,7 @@ static void round_begin(struct loop *loop)
 	if (loop->in_round)
 		return;
 	loop->in_round = true;
-	take_time(loop);
+	loop_take_time(loop);
 }
 
 int64_t loop_now_ns(const struct loop *loop)
@@ -204,7 +149,7 @@ int loop_new(struct loop **ret, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "watch event loop's timer");
 	(void)signal(SIGPIPE, SIG_IGN);
-	take_time(loop);
+	loop_take_time(loop);
 	*ret = take_ptr(&loop);
 	return 0;
 }
@@ -248,21 +193,11 @@ struct loop *loop_free(struct loop *loop)
 	/* Deferred work is often a last free(): let it happen, within reason. */
 	for (int i = 0; i < 64 && run_tasks(loop); i++)
 		;
-	list_for_each (node, next, &loop->children) {
-		struct child *child = list_entry(node, struct child, link);
-
-		loop_child_forget(loop, child->pid);
-	}
-	if (loop->signal_fd >= 0) {
-		loop_unwatch(loop, loop->signal_fd);
-		loop->signal_fd = fd_close(loop->signal_fd);
-	}
+	loop_drop_processes(loop);
 	for (size_t i = 0; i < loop->watches_cap; i++)
 		(void)watch_free(loop->watches[i]);
 	free(loop->watches);
-	for (size_t i = 1; i <= loop->n_timers; i++)
-		loop->heap[i]->slot = 0;
-	free(loop->heap);
+	loop_drop_timers(loop);
 	free(loop->tasks);
 	free(loop->scratch);
 	loop->alarm_fd = fd_close(loop->alarm_fd);
@@ -355,125 +290,6 @@ void loop_unwatch(struct loop *loop, int fd)
 	if (fd < 0 || (size_t)fd >= loop->watches_cap)
 		return;
 	loop->watches[fd] = watch_free(loop->watches[fd]);
-}
-
-/* ---- timers: a binary heap, each timer knowing its slot ---- */
-
-static bool sooner(const struct loop_timer *a, const struct loop_timer *b)
-{
-	return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
-}
-
-static void heap_put(struct loop *loop, size_t slot, struct loop_timer *timer)
-{
-	loop->heap[slot] = timer;
-	timer->slot = slot;
-}
-
-static void heap_settle(struct loop *loop, size_t slot, struct loop_timer *timer)
-{
-	while (slot > 1 && sooner(timer, loop->heap[slot / 2])) {
-		heap_put(loop, slot, loop->heap[slot / 2]);
-		slot /= 2;
-	}
-	for (;;) {
-		size_t child = slot * 2;
-
-		if (child > loop->n_timers)
-			break;
-		if (child < loop->n_timers && sooner(loop->heap[child + 1], loop->heap[child]))
-			child++;
-		if (!sooner(loop->heap[child], timer))
-			break;
-		heap_put(loop, slot, loop->heap[child]);
-		slot = child;
-	}
-	heap_put(loop, slot, timer);
-}
-
-static void heap_remove(struct loop *loop, struct loop_timer *timer)
-{
-	struct loop_timer *last = loop->heap[loop->n_timers--];
-	size_t slot = timer->slot;
-
-	timer->slot = 0;
-	if (last != timer)
-		heap_settle(loop, slot, last);
-}
-
-int loop_timer_new(struct loop *loop, loop_fn *fn, void *data, struct loop_timer **ret)
-{
-	struct loop_timer *timer = calloc(1, sizeof(*timer));
-
-	/* The place in the heap is taken here, so that arming never fails. */
-	if (!timer || array_grow(&loop->heap, &loop->heap_cap, loop->n_timer_handles + 2,
-				 sizeof(struct loop_timer *)) < 0) {
-		free(timer);
-		return -ENOMEM;
-	}
-	loop->n_timer_handles++;
-	timer->loop = loop;
-	timer->fn = fn;
-	timer->data = data;
-	*ret = timer;
-	return 0;
-}
-
-struct loop_timer *loop_timer_free(struct loop_timer *timer)
-{
-	if (!timer)
-		return NULL;
-	loop_timer_clear(timer);
-	timer->loop->n_timer_handles--;
-	free(timer);
-	return NULL;
-}
-
-void loop_timer_set_ns(struct loop_timer *timer, int64_t in_ns)
-{
-	struct loop *loop = timer->loop;
-
-	if (timer->slot)
-		heap_remove(loop, timer);
-	if (!loop->in_round)
-		take_time(loop);
-	timer->at_ns = loop->monotonic_ns + MAX(in_ns, 0);
-	timer->order = ++loop->timer_order;
-	loop->n_timers++;
-	heap_settle(loop, loop->n_timers, timer);
-}
-
-void loop_timer_set_ms(struct loop_timer *timer, int64_t in_ms)
-{
-	loop_timer_set_ns(timer, in_ms * NS_PER_MS);
-}
-
-void loop_timer_clear(struct loop_timer *timer)
-{
-	if (timer->slot)
-		heap_remove(timer->loop, timer);
-}
-
-bool loop_timer_armed(const struct loop_timer *timer)
-{
-	return timer->slot != 0;
-}
-
-/* Those that are due now; what they arm anew for "at once" waits for the next round. */
-static bool run_timers(struct loop *loop)
-{
-	uint64_t last_order = loop->timer_order;
-	bool any = false;
-
-	while (loop->n_timers && loop->heap[1]->at_ns <= loop->monotonic_ns &&
-	       loop->heap[1]->order <= last_order) {
-		struct loop_timer *timer = loop->heap[1];
-
-		heap_remove(loop, timer);
-		any = true;
-		timer->fn(loop, timer->data);
-	}
-	return any;
 }
 
 /* ---- deferred work ---- */
@@ -605,7 +421,7 @@ static bool round_end(struct loop *loop, bool any)
 	int64_t began_ns = loop->monotonic_ns;
 
 	loop->in_round = true;
-	any |= run_timers(loop);
+	any |= loop_run_timers(loop);
 	any |= run_tasks(loop);
 	if (any && loop->round_fn) {
 		loop->round_fn(loop, loop->round_data);
@@ -625,7 +441,7 @@ static int step_real(struct loop *loop, int timeout_ms)
 
 	if (timeout_ms >= 0) {
 		if (timeout_ms)
-			take_time(loop);
+			loop_take_time(loop);
 		until_ns = MIN(until_ns, loop->monotonic_ns + timeout_ms * NS_PER_MS);
 	}
 	r = wait_fds(loop, until_ns);
@@ -633,7 +449,7 @@ static int step_real(struct loop *loop, int timeout_ms)
 		return r;
 	any = loop->in_round;
 	if (!any)
-		take_time(loop);
+		loop_take_time(loop);
 	return round_end(loop, any);
 }
 
@@ -685,105 +501,4 @@ int loop_run_until(struct loop *loop, int64_t until_ns)
 void loop_stop(struct loop *loop)
 {
 	loop->stopped = true;
-}
-
-/* ---- signals ---- */
-
-static void on_signals(struct loop *loop, int fd, unsigned events, void *data)
-{
-	struct signalfd_siginfo info;
-
-	(void)events;
-	(void)data;
-	if (read(fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return; /* level-triggered: it comes again if there is one */
-	if (info.ssi_signo < NSIG && loop->handlers[info.ssi_signo].fn)
-		loop->handlers[info.ssi_signo].fn(loop, (int)info.ssi_signo,
-						  loop->handlers[info.ssi_signo].data);
-}
-
-int loop_signal(struct loop *loop, int signo, loop_signal_fn *fn, void *data)
-{
-	sigset_t signals = loop->signals;
-	int fd, r;
-
-	assert(signo > 0 && signo < NSIG && fn);
-	if (!loop->base)
-		return -ENOTSUP;
-	(void)sigaddset(&signals, signo);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-		return -errno;
-	fd = signalfd(loop->signal_fd >= 0 ? loop->signal_fd : -1, &signals,
-		      SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	if (loop->signal_fd < 0) {
-		r = loop_watch(loop, fd, LOOP_READ, on_signals, NULL);
-		if (r < 0) {
-			(void)fd_close(fd);
-			return r;
-		}
-		loop->signal_fd = fd;
-	}
-	loop->signals = signals;
-	loop->handlers[signo].fn = fn;
-	loop->handlers[signo].data = data;
-	return 0;
-}
-
-/* ---- children ---- */
-
-static void child_end(struct child *child)
-{
-	list_remove(&child->link);
-	loop_unwatch(child->loop, child->pid_fd);
-	child->pid_fd = fd_close(child->pid_fd);
-	free(child);
-}
-
-static void on_child(struct loop *loop, int fd, unsigned events, void *data)
-{
-	struct child *child = data;
-	siginfo_t info = { 0 };
-	int r = waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG);
-	loop_exit_fn *fn = child->fn;
-	void *fn_data = child->data;
-	pid_t pid = child->pid;
-
-	(void)events;
-	if (r == 0 && info.si_pid == 0)
-		return;
-	child_end(child);
-	fn(loop, pid, r < 0 ? 0 : info.si_code, r < 0 ? -errno : info.si_status, fn_data);
-}
-
-int loop_child(struct loop *loop, pid_t pid, int pid_fd, loop_exit_fn *fn, void *data)
-{
-	struct child *child = calloc(1, sizeof(*child));
-	int r;
-
-	if (!child) {
-		(void)fd_close(pid_fd);
-		return -ENOMEM;
-	}
-	*child = (struct child){
-		.loop = loop, .pid = pid, .pid_fd = pid_fd, .fn = fn, .data = data
-	};
-	list_append(&loop->children, &child->link);
-	r = loop_watch(loop, pid_fd, LOOP_READ, on_child, child);
-	if (r < 0)
-		child_end(child);
-	return r;
-}
-
-void loop_child_forget(struct loop *loop, pid_t pid)
-{
-	list_for_each (node, next, &loop->children) {
-		struct child *child = list_entry(node, struct child, link);
-
-		if (child->pid == pid) {
-			child_end(child);
-			return;
-		}
-	}
 }
