@@ -70,14 +70,6 @@ const char *http_response_header(const struct http_response *response, const cha
 	return http_find_header(response->headers, response->n_headers, name);
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* As Go's url.QueryUnescape, but a bad escape stays as it is, as do NULs. */
 static char *query_decode(const char *text, size_t len)
 {
@@ -89,8 +81,8 @@ static char *query_decode(const char *text, size_t len)
 		int high = -1, low = -1;
 
 		if (text[i] == '%' && i + 2 < len) {
-			high = hex_value(text[i + 1]);
-			low = hex_value(text[i + 2]);
+			high = http_hex_digit(text[i + 1]);
+			low = http_hex_digit(text[i + 2]);
 		}
 		if (high >= 0 && low >= 0 && (high || low)) {
 			*to++ = (char)(high << 4 | low);

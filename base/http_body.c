@@ -21,14 +21,6 @@ void http_body_start(struct http_body *body, const struct http_head *head)
 	}
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One byte of a chunk's size line, of the line end after its data, or of the trailer. */
 static int step(struct http_body *body, char c)
 {
@@ -36,7 +28,7 @@ static int step(struct http_body *body, char c)
 
 	switch (body->state) {
 	case HTTP_BODY_CHUNK_SIZE:
-		digit = hex_digit(c);
+		digit = http_hex_digit(c);
 		if (digit >= 0) {
 			if (++body->digits > 15)
 				return -EBADMSG;

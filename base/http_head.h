@@ -38,6 +38,14 @@ int http_head_parse(char *text, size_t len, bool is_request, struct http_head *r
 const char *http_find_header(const struct http_header *headers, size_t n, const char *name);
 /* Does a comma-separated header value have this word (case aside)? */
 bool http_has_word(const char *value, const char *word);
+/* -1: none. */
+static inline int http_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 32;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 /* Append "Name: value\r\n" lines; -EINVAL for control characters in them. */
 int http_put_headers(struct buf *head, const struct http_header *headers, size_t n);
 
