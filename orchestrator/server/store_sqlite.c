@@ -6,6 +6,9 @@
  * that wait as one transaction, and hands them back on the finished list. Only the thread touches
  * the database once it runs. Batches without durable records wait up to a second for company and
  * are written without fsync; a later fsync covers them too.
+ *
+ * Secrets are sealed (base/seal.h) with a key beside the store, so that a copy of the database alone,
+ * a backup or a discarded disk's sectors, gives none of them away.
  */
 #include "orchestrator/server/store.h"
 
@@ -21,8 +24,10 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "base/crypt.h"
 #include "base/fd.h"
 #include "base/list.h"
+#include "base/seal.h"
 #include "base/time.h"
 
 #define APPLICATION_ID	 0x53684c70 /* "ShLp", in the file's header */
@@ -33,8 +38,12 @@
 #define LAZY_RECORDS_MAX 4096
 #define BALLAST_BYTES	 (256 << 10) /* given up when the disk is full, so that deletes succeed */
 #define BALLAST_SUFFIX	 ".ballast"
-#define TEXT_OF_(x)	 #x
-#define TEXT_OF(x)	 TEXT_OF_(x)
+#define KEY_SUFFIX	 ".key"
+/* What is sealed: objects whose key begins so. A sealed value begins with this byte, JSON never. */
+#define SEALED_PREFIX "secrets/"
+#define SEALED_MARK   '\x01'
+#define TEXT_OF_(x)   #x
+#define TEXT_OF(x)    TEXT_OF_(x)
 
 struct store_job {
 	struct list node;
@@ -54,6 +63,7 @@ struct store_sqlite {
 	char *path;
 	sqlite3 *db;
 	sqlite3_stmt *put, *del, *number;
+	unsigned char key[SEAL_KEY]; /* of sealed values */
 	pthread_t thread;
 	bool running;
 	int wake_fd; /* finished jobs wait */
@@ -67,6 +77,7 @@ struct store_sqlite {
 	int synchronous;   /* 2 FULL, 1 NORMAL: as the connection is set now */
 	int wal_pages;
 	int ballast_fd; /* -EBADF: there is none */
+	struct buf sealed;
 
 	/* shared, under @lock */
 	pthread_mutex_t lock;
@@ -211,6 +222,37 @@ static int prepare(struct store_sqlite *s, struct err *err)
 	return 0;
 }
 
+/* The key of sealed values lies beside the store and is made with it. */
+static int read_key(struct store_sqlite *s, struct err *err)
+{
+	auto_buf struct buf text = BUF_INIT(SEAL_KEY);
+	char path[PATH_MAX];
+	int64_t sealed = 0;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s" KEY_SUFFIX, s->path);
+	if (access(path, F_OK) < 0) {
+		r = read_number(s,
+				"SELECT count(*) FROM object WHERE key >= 'secrets/' AND "
+				"key < 'secrets0' AND substr(json, 1, 1) = x'01'",
+				&sealed, err);
+		if (r == 0 && sealed)
+			r = err_say(err, -ENOENT,
+				    "store %s: its key %s is lost: restore it from a backup",
+				    s->path, path);
+		if (r < 0)
+			return r;
+		random_bytes(s->key, sizeof(s->key));
+		return fd_write_file_at(AT_FDCWD, path, s->key, sizeof(s->key), 0600, err);
+	}
+	r = fd_read_file(path, &text, err);
+	if (r == 0 && text.len != sizeof(s->key))
+		r = err_say(err, -EBADMSG, "%s: not a key of %d bytes", path, SEAL_KEY);
+	if (r == 0)
+		memcpy(s->key, text.data, sizeof(s->key));
+	return r;
+}
+
 static int open_database(struct store_sqlite *s, struct err *err)
 {
 	auto_close int fd = open(s->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -234,6 +276,8 @@ static int open_database(struct store_sqlite *s, struct err *err)
 		r = check_version(s, err);
 	if (r == 0)
 		r = prepare(s, err);
+	if (r == 0)
+		r = read_key(s, err);
 	if (r < 0)
 		return r;
 	(void)sqlite3_wal_hook(s->db, on_wal, s);
@@ -267,6 +311,23 @@ static bool ballast_drop(struct store_sqlite *s)
 
 /* ---- the thread ---- */
 
+static bool is_sealed_key(const char *key)
+{
+	return strncmp(key, SEALED_PREFIX, strlen(SEALED_PREFIX)) == 0;
+}
+
+static int bind_json(struct store_sqlite *s, const struct core_record *record)
+{
+	if (!is_sealed_key(record->key))
+		return sqlite3_bind_blob64(s->put, 3, record->json, record->len, SQLITE_STATIC);
+	buf_clear(&s->sealed);
+	s->sealed.failed = 0;
+	if (buf_putc(&s->sealed, SEALED_MARK) < 0 ||
+	    seal_put(s->key, record->key, record->json, record->len, &s->sealed) < 0)
+		return SQLITE_NOMEM;
+	return sqlite3_bind_blob64(s->put, 3, s->sealed.data, s->sealed.len, SQLITE_STATIC);
+}
+
 static int write_record(struct store_sqlite *s, const struct core_record *record)
 {
 	sqlite3_stmt *stmt = record->json ? s->put : s->del;
@@ -275,7 +336,7 @@ static int write_record(struct store_sqlite *s, const struct core_record *record
 	if (record->json && rc == SQLITE_OK)
 		rc = sqlite3_bind_int64(stmt, 2, (sqlite3_int64)record->revision);
 	if (record->json && rc == SQLITE_OK)
-		rc = sqlite3_bind_blob64(stmt, 3, record->json, record->len, SQLITE_STATIC);
+		rc = bind_json(s, record);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(stmt);
 	(void)sqlite3_reset(stmt);
@@ -543,6 +604,21 @@ static void sqlite_submit(struct store *store, const struct core_batch *batch, s
 		done(&err, data);
 }
 
+static int unseal(struct store_sqlite *s, const char *key, const void *json, size_t len,
+		  struct err *err)
+{
+	int r;
+
+	buf_clear(&s->sealed);
+	r = seal_take(s->key, key, (const char *)json + 1, len - 1, &s->sealed);
+	if (r == -EBADMSG)
+		return err_say(err, r,
+			       "store %s: %s cannot be read with the key in %s" KEY_SUFFIX
+			       ": restore that file from a backup",
+			       s->path, key, s->path);
+	return r < 0 ? err_set(err, r, "store %s: read %s", s->path, key) : 0;
+}
+
 static int load_rows(struct store_sqlite *s, sqlite3_stmt *stmt, store_load_fn *fn, void *data,
 		     uint64_t *highest, struct err *err)
 {
@@ -555,7 +631,16 @@ static int load_rows(struct store_sqlite *s, sqlite3_stmt *stmt, store_load_fn *
 
 		if (!key || !json)
 			return say_sqlite(s, SQLITE_CORRUPT, "load", err);
-		r = fn(key, revision, json, (size_t)sqlite3_column_bytes(stmt, 2), data, err);
+		size_t len = (size_t)sqlite3_column_bytes(stmt, 2);
+
+		if (len && *(const char *)json == SEALED_MARK) {
+			r = unseal(s, key, json, len, err);
+			if (r < 0)
+				return r;
+			json = s->sealed.data;
+			len = s->sealed.len;
+		}
+		r = fn(key, revision, json, len, data, err);
 		if (r < 0)
 			return err_prefix(err, r, "store %s: load %s", s->path, key);
 		*highest = MAX(*highest, revision);
@@ -638,6 +723,8 @@ static void sqlite_free(struct store_sqlite *s)
 	(void)sqlite3_close(s->db); /* checkpoints, and removes the WAL */
 	pthread_cond_destroy(&s->cond);
 	pthread_mutex_destroy(&s->lock);
+	explicit_bzero(s->key, sizeof(s->key));
+	buf_done(&s->sealed);
 	free(s->path);
 	free(s);
 }

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "base/seal.h"
 #include "tests/unit/test.h"
 
 struct bench {
@@ -175,6 +176,50 @@ TEST(store_refuses_a_newer_format_and_a_foreign_file_with_a_sentence)
 		  0);
 	CHECK_INT(open_at(&b, path, &err), -EBADMSG);
 	CHECK(strstr(err.text, "not a Shallop store") && strstr(err.text, path));
+	close_bench(&b);
+}
+
+static bool file_has(const char *path, const char *text)
+{
+	auto_buf struct buf content = { 0 };
+
+	return fd_read_file(path, &content, NULL) == 0 &&
+	       memmem(content.data, content.len, text, strlen(text)) != NULL;
+}
+
+TEST(store_seals_secrets)
+{
+	const char *path = fresh_path();
+	char wal[PATH_MAX], key[PATH_MAX];
+	struct err err = { 0 };
+	struct bench b;
+	struct stat st;
+
+	(void)snprintf(wal, sizeof(wal), "%s-wal", path);
+	(void)snprintf(key, sizeof(key), "%s.key", path);
+	CHECK_INT(open_at(&b, path, NULL), 0);
+	write_one(&b, b.floor + 1, "secrets/default/s", "{\"p\":\"hunter2\"}", true);
+	write_one(&b, b.floor + 2, "configmaps/default/c", "{\"p\":\"open\"}", true);
+	CHECK(file_has(wal, "open") && !file_has(wal, "hunter2"));
+	close_bench(&b);
+	CHECK(file_has(path, "open") && !file_has(path, "hunter2"));
+	CHECK(stat(key, &st) == 0 && (st.st_mode & 0777) == 0600);
+
+	CHECK_INT(open_at(&b, path, NULL), 0);
+	CHECK_INT(b.n, 2);
+	CHECK_STR(b.bodies[0], "{\"p\":\"hunter2\"}");
+	close_bench(&b);
+
+	CHECK_INT(unlink(key), 0);
+	CHECK_INT(open_at(&b, path, &err), -ENOENT);
+	CHECK(strstr(err.text, key) && strstr(err.text, "backup"));
+	close_bench(&b);
+	CHECK(stat(key, &st) < 0); /* no other is put in its place */
+	CHECK_INT(fd_write_file_at(AT_FDCWD, key, "another key of thirty-two bytes.", SEAL_KEY,
+				   0600, NULL),
+		  0);
+	CHECK_INT(open_at(&b, path, &err), -EBADMSG);
+	CHECK(strstr(err.text, "secrets/default/s") && strstr(err.text, key));
 	close_bench(&b);
 }
 
