@@ -196,6 +196,7 @@ int command_apply(struct cli *cli)
 		return r;
 	if (cli_bool(cli, "server-side") && !cli_given(cli, "field-manager"))
 		change.field_manager = "kubectl";
+	change.shown = json_new_array();
 	r = select_files(&change, "apply", &err);
 	if (r < 0)
 		change_failed(&change, &err);
@@ -207,6 +208,7 @@ int command_apply(struct cli *cli)
 		if (one < 0)
 			change_failed(&change, &err);
 	}
+	(void)change_print_shown(&change);
 	r = change.failed;
 	change_close(&change);
 	return r;

@@ -51,16 +51,35 @@ int change_open(struct cli *cli, struct change *ret)
 
 void change_close(struct change *change)
 {
+	change->shown = json_unref(change->shown);
 	selection_done(&change->selection);
 	printer_close(&change->printer);
 	session_close(&change->session);
+}
+
+/* --validate as the API's fieldValidation. */
+static const char *field_validation(const struct cli *cli)
+{
+	static const struct {
+		const char *word, *means;
+	} words[] = { { "strict", "Strict" },
+		      { "true", "Strict" },
+		      { "warn", "Warn" },
+		      { "ignore", "Ignore" },
+		      { "false", "Ignore" } };
+	const char *text = cli_has(cli, "validate") ? cli_str(cli, "validate") : "strict";
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (strcmp(words[i].word, text) == 0)
+			return words[i].means;
+	return "Strict";
 }
 
 int change_query(const struct change *change, struct buf *path)
 {
 	(void)buf_puts(path, "?fieldManager=");
 	(void)rest_escape(path, change->field_manager);
-	(void)buf_puts(path, "&fieldValidation=Strict");
+	(void)buf_printf(path, "&fieldValidation=%s", field_validation(change->cli));
 	if (change->dry_run == DRY_SERVER)
 		(void)buf_puts(path, "&dryRun=All");
 	return buf_error(path);
@@ -96,6 +115,21 @@ int change_send(struct change *change, const struct selected *item, const char *
 	return r < 0 ? err_prefix(err, r, "error: the server's answer") : 0;
 }
 
+static int print_whole(struct change *change, const struct json_object *object)
+{
+	auto_buf struct buf out = { 0 };
+	struct err err = { 0 };
+	int r;
+
+	if (change->printer.kind == PRINTER_YAML && change->printed++)
+		(void)buf_puts(&out, "---\n");
+	r = printer_put(&change->printer, object, &out, &err);
+	if (r == 0)
+		return command_print(&out);
+	change->failed = true;
+	return *err.text ? command_fail("%s", err.text) : 0;
+}
+
 int change_print(struct change *change, const struct selected *item,
 		 const struct json_object *object, const char *done)
 {
@@ -103,11 +137,8 @@ int change_print(struct change *change, const struct selected *item,
 		[DRY_NONE] = "", [DRY_CLIENT] = " (dry run)", [DRY_SERVER] = " (server dry run)"
 	};
 	const char *name = json_str_at(object, "metadata.name");
-	auto_buf struct buf out = { 0 };
 	auto_json struct json_object *shown = NULL;
-	struct err err = { 0 };
 	char singular[256];
-	int r;
 
 	types_singular(&item->type, singular, sizeof(singular));
 	if (change->printer.kind == PRINTER_TABLE || change->printer.kind == PRINTER_NAME) {
@@ -120,12 +151,25 @@ int change_print(struct change *change, const struct selected *item,
 	    (!cli_has(change->cli, "show-managed-fields") ||
 	     !cli_bool(change->cli, "show-managed-fields")))
 		json_del(json_get(shown, "metadata"), "managedFields");
-	r = printer_put(&change->printer, shown, &out, &err);
-	if (r < 0) {
-		change->failed = true;
-		return *err.text ? command_fail("%s", err.text) : 0;
-	}
-	return command_print(&out);
+	if (change->shown)
+		return json_add(change->shown, take_ptr(&shown));
+	return print_whole(change, shown);
+}
+
+int change_print_shown(struct change *change)
+{
+	auto_json struct json_object *list = NULL;
+
+	if (json_len(change->shown) == 0)
+		return 0;
+	if (json_len(change->shown) == 1)
+		return print_whole(change, json_idx(change->shown, 0));
+	list = json_new_object();
+	(void)json_put_str(list, "apiVersion", "v1");
+	(void)json_put(list, "items", json_ref(change->shown));
+	(void)json_put_str(list, "kind", "List");
+	(void)json_put(list, "metadata", json_new_object());
+	return print_whole(change, list);
 }
 
 void change_failed(struct change *change, const struct err *err)

@@ -15,6 +15,9 @@ struct change {
 	enum dry_run dry_run;
 	const char *field_manager;
 	bool failed;
+	struct json_object
+		*shown; /* apply -o: printed at the end, several as one List; else NULL */
+	size_t printed;
 };
 /* Open the session and read --dry-run, --output, --field-manager. Returns the exit code, 0: go on. */
 int change_open(struct cli *cli, struct change *ret);
@@ -34,5 +37,7 @@ int change_send(struct change *change, const struct selected *item, const char *
 /* Print `pod/nginx created` (with "(dry run)"…), or the object with -o. */
 int change_print(struct change *change, const struct selected *item,
 		 const struct json_object *object, const char *done);
+/* Print what was gathered in change->shown. */
+int change_print_shown(struct change *change);
 /* Print @err and remember that something failed; the others go on. */
 void change_failed(struct change *change, const struct err *err);

@@ -224,8 +224,7 @@ static const char *str_of(const struct json_object *object, const char *path)
 	return text ? text : "";
 }
 
-static void describe_header(struct description *d, const struct json_object *object,
-			    bool namespaced)
+void describe_header(struct description *d, const struct json_object *object, bool namespaced)
 {
 	describe_line(d, 0, "Name:\t%s", str_of(object, "metadata.name"));
 	if (namespaced)
@@ -253,7 +252,7 @@ static void describe_namespace(struct description *d, const struct json_object *
 			      describe_time(json_str_at(c, "lastTransitionTime"), text),
 			      str_of(c, "reason"), str_of(c, "message"));
 	}
-	describe_text(d, "\nNo resource quota.\n\nNo LimitRange resource.\n");
+	describe_quotas(d, json_str_at(object, "metadata.name"));
 }
 
 static void describe_secret(struct description *d, const struct json_object *object)
@@ -401,15 +400,19 @@ static void describe_any(struct description *d, const struct json_object *object
 /* ---- the command ---- */
 
 static const struct {
-	const char *resource;
+	const char *group, *resource;
 	void (*describe)(struct description *d, const struct json_object *object);
 	bool events;
 } describers[] = {
-	{ "pods", describe_pod, true },
-	{ "nodes", describe_node, true },
-	{ "namespaces", describe_namespace, false },
-	{ "secrets", describe_secret, false },
-	{ "configmaps", describe_config_map, true },
+	{ "", "pods", describe_pod, true },
+	{ "", "nodes", describe_node, true },
+	{ "", "namespaces", describe_namespace, false },
+	{ "", "secrets", describe_secret, false },
+	{ "", "configmaps", describe_config_map, true },
+	{ "", "services", describe_service, true },
+	{ "", "endpoints", describe_endpoints, true },
+	{ "", "serviceaccounts", describe_service_account, true },
+	{ "discovery.k8s.io", "endpointslices", describe_endpoint_slice, true },
 };
 
 struct describe {
@@ -459,7 +462,7 @@ static int describe_object(struct describe *c, const struct selected *item,
 
 	for (size_t i = 0; i < ARRAY_LEN(describers); i++)
 		if (strcmp(describers[i].resource, item->type.resource) == 0 &&
-		    !*item->type.group) {
+		    strcmp(describers[i].group, item->type.group) == 0) {
 			describe = describers[i].describe;
 			with_events = describers[i].events;
 		}

@@ -30,5 +30,15 @@ const char *describe_age(const struct description *d, const char *rfc3339, char 
 /* Member names in byte order; *ret is freed by the caller. */
 size_t describe_keys(const struct json_object *object, const char ***ret);
 
+/* Name, namespace, labels, annotations. */
+void describe_header(struct description *d, const struct json_object *object, bool namespaced);
+
 void describe_pod(struct description *d, const struct json_object *pod);   /* describe_pod.c */
 void describe_node(struct description *d, const struct json_object *node); /* describe_node.c */
+/* describe_service.c */
+void describe_service(struct description *d, const struct json_object *service);
+void describe_endpoints(struct description *d, const struct json_object *endpoints);
+void describe_endpoint_slice(struct description *d, const struct json_object *slice);
+void describe_service_account(struct description *d, const struct json_object *account);
+/* describe_quota.c: quotas and limit ranges of a namespace, where the server has such kinds. */
+void describe_quotas(struct description *d, const char *namespace);
