@@ -26,6 +26,8 @@ int buf_reserve(struct buf *buf, size_t extra)
 	size_t need, cap;
 	char *base;
 
+	if (buf->failed) /* what comes after a hole would be worse than nothing */
+		return buf->failed;
 	if (extra > max || buf->len > max - extra)
 		return buf_fail(buf, -E2BIG);
 	need = buf->len + extra + 1;

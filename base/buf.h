@@ -3,8 +3,9 @@
  * A bounded, growing run of bytes; also the queue that sockets read into and parsers eat from.
  *
  * The content is data[0..len), always followed by a NUL that does not count. An append that would
- * pass @max fails with -E2BIG and changes nothing. A failed append also sets ->failed, so a writer
- * may append many times and look once, with buf_error().
+ * pass @max fails with -E2BIG and changes nothing. The first failure is kept in ->failed and fails every
+ * later append too (until buf_clear()), so a writer may append many times and look once, at the last
+ * one's result or with buf_error().
  */
 #pragma once
 

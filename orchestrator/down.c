@@ -19,6 +19,7 @@
 #include "base/path.h"
 #include "base/time.h"
 #include "netns/netns.h"
+#include "orchestrator/userconfig.h"
 #include "orchestrator/verbs.h"
 #include "runtime/runtime.h"
 
@@ -161,22 +162,6 @@ static int remove_cgroup(const struct instance *in, struct err *err)
 	return cgroup_remove(&host, name, err);
 }
 
-/* ~/.kube/config and /var/log/pods are the user's and the host's: only what is ours goes. */
-static void forget_kubeconfig(const struct instance *in)
-{
-	auto_buf struct buf ours = BUF_INIT(65536), theirs = BUF_INIT(65536);
-	const char *home = getenv("HOME");
-	char path[PATH_MAX];
-
-	instance_data_path(in, "kubeconfig", path, sizeof(path));
-	if (!home || fd_read_file(path, &ours, NULL) < 0)
-		return;
-	(void)snprintf(path, sizeof(path), "%s/.kube/config", home);
-	if (fd_read_file(path, &theirs, NULL) == 0 && theirs.len == ours.len &&
-	    memcmp(theirs.data, ours.data, ours.len) == 0)
-		(void)unlink(path);
-}
-
 static int purge(const struct instance *in, struct err *err)
 {
 	char state[PATH_MAX], pins[PATH_MAX];
@@ -188,7 +173,7 @@ static int purge(const struct instance *in, struct err *err)
 		r = remove_cgroup(in, err);
 	if (r < 0)
 		return r;
-	forget_kubeconfig(in);
+	userconfig_forget(in);
 	instance_run_path(in, "ns", pins, sizeof(pins));
 	if (umount2(pins, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
 		return err_set(err, -errno, "unmount %s", pins);

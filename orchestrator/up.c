@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +16,7 @@
 #include "orchestrator/client.h"
 #include "orchestrator/keeper.h"
 #include "orchestrator/server/server.h"
+#include "orchestrator/userconfig.h"
 #include "orchestrator/verbs.h"
 #include "runtime/runtime.h"
 
@@ -128,35 +128,6 @@ static int wait_node(const struct instance *in, int64_t deadline_ns, struct err 
 	}
 }
 
-/*
- * ~/.kube/config of the person who typed the command, if there is none: never overwritten. Made with
- * that person's rights, so that a link in their home leads nowhere it should not.
- */
-static void give_kubeconfig(const struct instance *in)
-{
-	const char *user = getenv("SUDO_USER");
-	struct passwd *pw = user ? getpwnam(user) : getpwuid(getuid());
-	auto_buf struct buf text = BUF_INIT(65536);
-	char path[PATH_MAX];
-
-	if (!pw || !pw->pw_dir)
-		return;
-	instance_data_path(in, "kubeconfig", path, sizeof(path));
-	if (fd_read_file(path, &text, NULL) < 0)
-		return;
-	if (setegid(pw->pw_gid) == 0 && seteuid(pw->pw_uid) == 0) {
-		(void)snprintf(path, sizeof(path), "%s/.kube", pw->pw_dir);
-		(void)mkdir(path, 0750);
-		(void)snprintf(path, sizeof(path), "%s/.kube/config", pw->pw_dir);
-		auto_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-		if (fd >= 0 && fd_write_all(fd, text.data, text.len) < 0)
-			(void)unlink(path);
-	}
-	if (seteuid(0) < 0 || setegid(0) < 0)
-		_exit(EXIT_FAILED); /* half a root would fail later, in worse places */
-}
-
 static int up_prepare(struct verb_options *options, struct err *err)
 {
 	struct instance *in = &options->instance;
@@ -234,7 +205,7 @@ int verb_up(struct verb_options *options, int argc, char **argv)
 	r = wait_node(in, deadline_ns, &err);
 	if (r < 0)
 		return verb_fail(&err, "SH004", log);
-	give_kubeconfig(in);
+	userconfig_give(in);
 	(void)printf("node %s is Ready\n\n"
 		     "  export KUBECONFIG=%s/kubeconfig\n"
 		     "  kubectl get nodes -o wide\n",
