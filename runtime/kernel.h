@@ -44,6 +44,10 @@ int setdomainname(const char *name, size_t len);
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
 #endif
+#ifndef MFD_CLOEXEC
+#define MFD_CLOEXEC	  1
+#define MFD_ALLOW_SEALING 2
+#endif
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC 4
 #endif

@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/time.h"
+#include "runtime/seal.h"
 #include "runtime/verb.h"
 
 #define ROOT_DEFAULT "/run/shallop-runtime"
@@ -28,6 +29,10 @@ struct option {
 	size_t offset, count; /* into struct args */
 	const char *help;
 };
+enum verb_flags {
+	STOPS = 1,  /* what follows the first positional is somebody else's */
+	CLONES = 2, /* makes processes that a container can see: run from a sealed place */
+};
 struct verb {
 	const char *name;
 	int (*run)(const struct args *args, struct err *err);
@@ -35,7 +40,7 @@ struct verb {
 	const struct option *options;
 	size_t n_options;
 	size_t min_rest, max_rest;
-	bool stop_at_rest; /* what follows the first positional is somebody else's */
+	unsigned flags;
 };
 
 #define AT(member) offsetof(struct args, member)
@@ -108,23 +113,22 @@ static const struct option exec_options_[] = {
 #define WITH_NONE  NULL, 0
 static const struct verb verbs[] = {
 	{ "create", verb_create, "ID", "make a container, its process waiting",
-	  WITH(create_options), 1, 1, false },
+	  WITH(create_options), 1, 1, CLONES },
 	{ "start", verb_start, "ID", "let the process of a created container go", WITH_NONE, 1, 1,
-	  false },
+	  0 },
 	{ "run", verb_run, "ID", "create and start; wait for its end", WITH(run_options), 1, 1,
-	  false },
-	{ "state", verb_state, "ID", "the state of a container as JSON", WITH_NONE, 1, 1, false },
+	  CLONES },
+	{ "state", verb_state, "ID", "the state of a container as JSON", WITH_NONE, 1, 1, 0 },
 	{ "kill", verb_kill, "ID [SIGNAL]", "signal a container (TERM)", WITH(kill_options), 1, 2,
-	  false },
+	  0 },
 	{ "delete", verb_delete, "ID", "remove a stopped container", WITH(delete_options), 1, 1,
-	  false },
+	  0 },
 	{ "exec", verb_exec, "ID COMMAND [ARGUMENT…]", "run another process in a container",
-	  WITH(exec_options_), 1, SIZE_MAX, true },
-	{ "list", verb_list, "", "the containers below --root", WITH(list_options), 0, 0, false },
-	{ "pause", verb_pause, "ID", "freeze a container", WITH_NONE, 1, 1, false },
-	{ "resume", verb_resume, "ID", "thaw it", WITH_NONE, 1, 1, false },
-	{ "version", verb_version, "", "version of runtime and specification", WITH_NONE, 0, 0,
-	  false },
+	  WITH(exec_options_), 1, SIZE_MAX, STOPS | CLONES },
+	{ "list", verb_list, "", "the containers below --root", WITH(list_options), 0, 0, 0 },
+	{ "pause", verb_pause, "ID", "freeze a container", WITH_NONE, 1, 1, 0 },
+	{ "resume", verb_resume, "ID", "thaw it", WITH_NONE, 1, 1, 0 },
+	{ "version", verb_version, "", "version of runtime and specification", WITH_NONE, 0, 0, 0 },
 };
 
 static void print_options(FILE *out, const struct option *options, size_t n)
@@ -321,7 +325,7 @@ static const struct verb *parse(struct args *a, char **argv, int *exit_code, str
 		*exit_code = 0;
 		return NULL;
 	}
-	r = parse_options(a, verb->options, verb->n_options, &argv, verb->stop_at_rest, err);
+	r = parse_options(a, verb->options, verb->n_options, &argv, verb->flags & STOPS, err);
 	if (r < 0)
 		return NULL;
 	while (*argv)
@@ -355,7 +359,9 @@ int main(int argc, char **argv)
 		}
 		return exit_code;
 	}
-	r = verb->run(&args, &err);
+	r = verb->flags & CLONES ? seal_self(argv, &err) : 0;
+	if (r == 0)
+		r = verb->run(&args, &err);
 	if (r >= 0)
 		return r;
 	if (!err.code)

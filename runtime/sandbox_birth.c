@@ -19,22 +19,18 @@
 #include "runtime/enact.h"
 #include "runtime/kernel.h"
 #include "runtime/sandbox.h"
+#include "runtime/seal.h"
 
 #define SHM_BYTES_DEFAULT (UINT64_C(64) << 20)
 
 /* ---- the shim's program ---- */
 
-/*
- * A file to execute that no container can ever write through /proc/PID/exe (CVE-2019-5736): a detached
- * read-only mount of the program, which shares its page cache; on kernels without the mount API,
- * a sealed copy. Kept for the life of the process: all shims share it.
- */
+/* The sealed program (seal.h), opened once and kept for the life of the process: all shims share it. */
 static int shim_program(const char *path, struct err *err)
 {
 	static char opened_path[PATH_MAX];
 	static int opened_fd = -EBADF;
 	static struct stat opened;
-	struct kernel_mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 	struct stat st;
 	int fd;
 
@@ -43,25 +39,9 @@ static int shim_program(const char *path, struct err *err)
 	if (opened_fd >= 0 && strcmp(opened_path, path) == 0 && st.st_ino == opened.st_ino &&
 	    st.st_dev == opened.st_dev)
 		return opened_fd;
-	fd = kernel_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (fd >= 0 && kernel_mount_setattr(fd, "", AT_EMPTY_PATH, &attr) < 0)
-		fd = fd_close(fd);
-	if (fd < 0) {
-		auto_buf struct buf program = BUF_INIT(64u << 20);
-		auto_close int copy_fd =
-			kernel_memfd_create("shallop-shim", 3 /* CLOEXEC, SEALING */);
-		int r = fd_read_file(path, &program, err);
-
-		if (r < 0)
-			return r;
-		if (copy_fd < 0)
-			return err_set(err, -errno, "make a sealed copy of %s", path);
-		r = fd_write_all(copy_fd, program.data, program.len);
-		if (r < 0 || fcntl(copy_fd, F_ADD_SEALS,
-				   F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
-			return err_set(err, r < 0 ? r : -errno, "make a sealed copy of %s", path);
-		fd = take_fd(&copy_fd);
-	}
+	fd = seal_open(path, err);
+	if (fd < 0)
+		return fd;
 	(void)fd_close(opened_fd);
 	(void)snprintf(opened_path, sizeof(opened_path), "%s", path);
 	opened = st;

@@ -98,7 +98,7 @@ int sandbox_next_event(struct sandbox *s, struct sandbox_event *ret)
 
 static int plan_to_fd(const struct plan_made *made, struct err *err)
 {
-	auto_close int fd = kernel_memfd_create("plan", 1 /* MFD_CLOEXEC */);
+	auto_close int fd = kernel_memfd_create("plan", MFD_CLOEXEC);
 	int r;
 
 	if (fd < 0)

@@ -377,6 +377,7 @@ int main(int argc, char **argv)
 		(void)!write(2, usage, sizeof(usage) - 1);
 		return 2;
 	}
+	(void)prctl(PR_SET_NAME, "shallop-shim"); /* executed by fd, it may have that one's name */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	(void)fd_set_cloexec(SHIM_FD_LISTEN, true);

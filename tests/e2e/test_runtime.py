@@ -851,6 +851,49 @@ def test_the_runtime_is_out_of_reach(box):
     assert RUNTIME.read_bytes() == before
 
 
+EVIL_LOADER = r"""
+static long call(long n, long a, long b, long c)
+{
+	long r;
+	__asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+	return r;
+}
+void _start(void)
+{
+	static const char *argv[] = { "sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do "
+		"echo evil >>/proc/self/fd/3 && echo WROTE && break; sleep 0.1; done; echo over", 0 };
+	static const char *envp[] = { "PATH=/bin", 0 };
+	call(2, (long)"/proc/self/exe", 0, 0);
+	call(59, (long)"/bin/busybox", (long)argv, (long)envp);
+	call(60, 1, 0, 0);
+}
+"""
+
+
+def test_an_entry_point_of_proc_self_exe_cannot_write_the_runtime(box):
+    """CVE-2019-5736: the entry point is the runtime's own file, the image's loader keeps it open."""
+    if os.uname().machine != "x86_64" or not shutil.which("cc"):
+        pytest.skip("needs a compiler on x86_64")
+    (box.dir / "evil.c").write_text(EVIL_LOADER)
+    (box.rootfs / "lib64").mkdir()
+    subprocess.run(["cc", "-nostdlib", "-static", "-O1", "-fno-stack-protector", "-w", "-o",
+                    box.rootfs / "lib64/ld-linux-x86-64.so.2", box.dir / "evil.c"], check=True)
+    (box.rootfs / "bin/evil").symlink_to("/proc/self/exe")
+    victim = box.dir / "runtime"
+    shutil.copy(RUNTIME, victim)
+    before = victim.read_bytes()
+    box.process["args"] = ["/bin/evil"]
+    box.process["capabilities"] = {k: ["CAP_DAC_OVERRIDE"] for k in ("bounding", "effective", "permitted")}
+    box.write()
+    box.ids.append("c")
+    with open(box.dir / "c.out", "wb") as out:
+        subprocess.run([victim, "--root", box.state_dir, "run", "-d", "-b", box.dir, "c"], check=True,
+                       stdin=subprocess.DEVNULL, stdout=out, stderr=out, timeout=30)
+    box.wait_for("stopped")
+    assert box.output().endswith("over\n") and "WROTE" not in box.output()
+    assert victim.read_bytes() == before
+
+
 def test_exec_trusts_no_proc_of_the_container(box):
     """CVE-2019-16884: what the runtime writes to /proc must not land in a container's file."""
     box.process["oomScoreAdj"] = 321
