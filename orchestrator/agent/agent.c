@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/fd.h"
@@ -330,16 +331,19 @@ static int make_dirs(const struct agent *agent, struct err *err)
 {
 	static const char *const dirs[] = { "agent/state", "pods", "logs/pods", "images" };
 	char path[600];
+	int r;
 
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-		int r;
-
 		(void)snprintf(path, sizeof(path), "%s/%s", agent->options.data_dir, dirs[i]);
 		r = path_mkdirs(path, 0755, err);
 		if (r < 0)
 			return r;
 	}
-	return path_mkdirs(agent->options.run_dir, 0755, err);
+	(void)snprintf(path, sizeof(path), "%s/pods", agent->options.run_dir);
+	r = path_mkdirs(agent->options.run_dir, 0755, err);
+	if (r == 0 && mkdir(path, 0700) < 0 && errno != EEXIST)
+		r = err_set(err, -errno, "make %s", path);
+	return r;
 }
 
 static int find_address(struct agent *agent, struct err *err)

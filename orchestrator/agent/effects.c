@@ -29,25 +29,32 @@ static void tell(struct nodepod *pod, const struct podmachine_event *event)
 
 /* ---- volumes ---- */
 
-static int make_dir(struct nodepod *pod, struct err *err)
+static int open_made(const char *path, struct err *err)
 {
-	int r = 0;
+	int r = 0, fd;
 
-	if (pod->dir_fd >= 0)
-		return 0;
-	if (mkdir(pod->dir, 0750) < 0 && errno != EEXIST)
-		r = path_mkdirs(pod->dir, 0750, err);
+	if (mkdir(path, 0750) < 0 && errno != EEXIST)
+		r = path_mkdirs(path, 0750, err);
 	if (r < 0)
 		return r;
-	pod->dir_fd = open(pod->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return pod->dir_fd < 0 ? err_set(err, -errno, "open %s", pod->dir) : 0;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_set(err, -errno, "open %s", path) : fd;
+}
+
+static int make_dirs(struct nodepod *pod, struct err *err)
+{
+	if (pod->dir_fd < 0)
+		pod->dir_fd = open_made(pod->dir, err);
+	if (pod->small_dir_fd < 0)
+		pod->small_dir_fd = open_made(pod->small_dir, err);
+	return MIN(MIN(pod->dir_fd, pod->small_dir_fd), 0);
 }
 
 static void do_volumes(struct nodepod *pod, const struct podmachine_effect *effect)
 {
 	struct volume_context ctx;
 	struct err err = { 0 };
-	int r = make_dir(pod, &err);
+	int r = make_dirs(pod, &err);
 
 	(void)effect;
 	if (r == 0) {
@@ -216,7 +223,7 @@ static void do_sandbox(struct nodepod *pod, const struct podmachine_effect *effe
 {
 	char ip[INET_ADDRSTRLEN] = "";
 	struct err err = { 0 };
-	int r = make_dir(pod, &err);
+	int r = make_dirs(pod, &err);
 
 	(void)effect;
 	if (r == 0)
@@ -272,21 +279,18 @@ static int make_log(struct nodepod *pod, const struct podmachine_effect *effect,
 	return 0;
 }
 
-/* An empty file that the container may fill with its last words. */
+/* An empty file that the container may fill with its last words; goes with its root. */
 static int make_termination_log(struct nodepod *pod, const struct podmachine_effect *effect,
 				char *path, size_t size, struct err *err)
 {
-	char name[600];
-	auto_close int dir_fd = -EBADF, fd = -EBADF;
+	char dir[600];
+	auto_close int fd = -EBADF;
 
-	(void)snprintf(name, sizeof(name), "containers/%s", effect->container);
-	dir_fd = path_mkdirs_in_root(pod->dir_fd, name, 0755);
-	if (dir_fd < 0)
-		return err_set(err, dir_fd, "make %s", name);
-	fd = openat(dir_fd, effect->id, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+	(void)snprintf(path, size, "%s/%s", root_dir(pod, effect->id, dir, sizeof(dir)),
+		       NODEPOD_LAST_WORDS);
+	fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0 || fchmod(fd, 0666) < 0)
 		return err_set(err, -errno, "create the termination log");
-	(void)snprintf(path, size, "%s/%s/%s", pod->dir, name, effect->id);
 	return 0;
 }
 
@@ -439,14 +443,9 @@ static void do_kill(struct nodepod *pod, const struct podmachine_effect *effect)
 
 static void do_forget(struct nodepod *pod, const struct podmachine_effect *effect)
 {
-	char path[700];
-
 	if (pod->sandbox)
 		(void)sandbox_remove(pod->sandbox, effect->id, NULL);
 	remove_root(pod, effect->id);
-	(void)snprintf(path, sizeof(path), "containers/%s/%s", effect->container, effect->id);
-	if (pod->dir_fd >= 0)
-		(void)unlinkat(pod->dir_fd, path, 0);
 }
 
 /* ---- the end ---- */
@@ -507,11 +506,13 @@ static void do_teardown(struct nodepod *pod, const struct podmachine_effect *eff
 		log_warn("pod %s/%s: %s", pod->namespace, pod->name, err.text);
 	nodepod_forget_roots(agent, pod->dir);
 	pod->dir_fd = fd_close(pod->dir_fd);
+	pod->small_dir_fd = fd_close(pod->small_dir_fd);
 	pod->cgroup_fd = fd_close(pod->cgroup_fd);
 	if (agent->host.cgroup.mount[0] &&
 	    cgroup_remove(&agent->host.cgroup, pod->cgroup, &err) < 0)
 		log_warn("pod %s/%s: %s", pod->namespace, pod->name, err.text);
 	pod->tearing_tree = true;
+	helper_remove_tree(agent->janitor, pod->small_dir, NULL, NULL);
 	helper_remove_tree(agent->janitor, pod->dir, torn_down, pod);
 }
 

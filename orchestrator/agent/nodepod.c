@@ -47,7 +47,8 @@ static int fill(struct nodepod *pod, struct json_object *json, struct err *err)
 	pod->name = strdup(name ? name : "");
 	pod->namespace = strdup(namespace ? namespace : "");
 	if (!pod->name || !pod->namespace ||
-	    asprintf(&pod->dir, "%s/pods/%s", agent->options.data_dir, pod->uid) < 0)
+	    asprintf(&pod->dir, "%s/pods/%s", agent->options.data_dir, pod->uid) < 0 ||
+	    asprintf(&pod->small_dir, "%s/pods/%s", agent->options.run_dir, pod->uid) < 0)
 		return err_set(err, -ENOMEM, "pod");
 	r = podmachine_new(&options, json, desired_saved(agent->desired, pod->uid),
 			   agent_now_ns(agent), &pod->machine, err);
@@ -83,7 +84,7 @@ int nodepod_new(struct agent *agent, struct json_object *json, struct nodepod **
 		return err_set(err, -ENOMEM, "pod %s", uid);
 	pod->agent = agent;
 	pod->began_ns = loop_monotonic_ns(agent->loop);
-	pod->dir_fd = pod->cgroup_fd = pod->sandbox_fd = -EBADF;
+	pod->dir_fd = pod->small_dir_fd = pod->cgroup_fd = pod->sandbox_fd = -EBADF;
 	list_init(&pod->starts);
 	list_init(&pod->executions);
 	list_init(&pod->probes);
@@ -113,8 +114,10 @@ struct nodepod *nodepod_free(struct nodepod *pod)
 	podmachine_free(pod->machine);
 	tokens_done(&pod->tokens);
 	fd_close(pod->dir_fd);
+	fd_close(pod->small_dir_fd);
 	fd_close(pod->cgroup_fd);
 	free(pod->dir);
+	free(pod->small_dir);
 	free(pod->name);
 	free(pod->namespace);
 	free(pod);
@@ -136,6 +139,7 @@ void nodepod_volume_context(struct nodepod *pod, struct volume_context *ret)
 		.tokens = &pod->tokens,
 		.pod_dir_fd = pod->dir_fd,
 		.pod_dir = pod->dir,
+		.small_dir_fd = pod->small_dir_fd,
 		.now_ns = agent_now_ns(agent),
 	};
 }

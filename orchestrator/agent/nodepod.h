@@ -18,7 +18,8 @@
 #include "orchestrator/core/podmachine.h"
 #include "orchestrator/agent/podspec.h"
 
-#define NODEPOD_UID_MAX 64
+#define NODEPOD_UID_MAX	   64
+#define NODEPOD_LAST_WORDS "last-words" /* the termination log, beside a container's root */
 
 /* A start that was asked for: what its answer will need. */
 struct nodepod_start {
@@ -35,8 +36,10 @@ struct nodepod {
 	char *namespace, *name;
 	struct podmachine *machine;
 	struct loop_timer *timer;
-	char *dir;  /* D/pods/UID */
-	int dir_fd; /* -EBADF until it was made */
+	char *dir;	 /* D/pods/UID */
+	int dir_fd;	 /* -EBADF until it was made */
+	char *small_dir; /* R/pods/UID: volumes of small files (volume.h) */
+	int small_dir_fd;
 	char cgroup[256];
 	int cgroup_fd;
 	struct sandbox *sandbox;

@@ -38,7 +38,7 @@ static void termination_message(struct nodepod *pod, const struct podmachine_eve
 	const char *policy = json_str_at(spec, "terminationMessagePolicy");
 	char path[700], dir[1400];
 
-	(void)snprintf(path, sizeof(path), "containers/%s/%s", event->container, event->id);
+	(void)snprintf(path, sizeof(path), "roots/%s/" NODEPOD_LAST_WORDS, event->id);
 	if (pod->dir_fd >= 0)
 		read_some(pod->dir_fd, path, out);
 	if (out->len || event->exit_code == 0 || !policy ||
@@ -249,6 +249,8 @@ static void open_dir(struct nodepod *pod)
 {
 	if (pod->dir_fd < 0)
 		pod->dir_fd = open(pod->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (pod->small_dir_fd < 0)
+		pod->small_dir_fd = open(pod->small_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 static int adopt(struct nodepod *pod, struct err *err)

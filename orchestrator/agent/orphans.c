@@ -50,6 +50,13 @@ static void pod_dir(struct agent *agent, const char *name, const char *path)
 	helper_remove_tree(agent->janitor, path, NULL, NULL);
 }
 
+/* R/pods/UID */
+static void small_dir(struct agent *agent, const char *name, const char *path)
+{
+	if (is_orphan(agent, name))
+		helper_remove_tree(agent->janitor, path, NULL, NULL);
+}
+
 /* R/shim/UID.sock, R/ns/UID */
 static void run_entry(struct agent *agent, const char *name, const char *path)
 {
@@ -110,6 +117,8 @@ void orphans_remove(struct agent *agent)
 	each_entry(agent, path, run_entry);
 	(void)snprintf(path, sizeof(path), "%s/ns", agent->options.run_dir);
 	each_entry(agent, path, run_entry);
+	(void)snprintf(path, sizeof(path), "%s/pods", agent->options.run_dir);
+	each_entry(agent, path, small_dir);
 	(void)snprintf(path, sizeof(path), "%s/pods", agent->options.data_dir);
 	each_entry(agent, path, pod_dir);
 	(void)snprintf(path, sizeof(path), "%s/logs/pods", agent->options.data_dir);

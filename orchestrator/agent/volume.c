@@ -74,6 +74,12 @@ static void path_of(const struct json_object *volume, char *path, size_t size)
 	(void)snprintf(path, size, "volumes/%s/%s", plugin, json_str_at(volume, "name"));
 }
 
+/* The directory that path_of() starts from. */
+static int home_of(const struct volume_context *ctx, const struct json_object *volume)
+{
+	return is_empty_dir(volume) ? ctx->pod_dir_fd : ctx->small_dir_fd;
+}
+
 static int64_t fs_group(const struct json_object *pod)
 {
 	return json_int_at(pod, "spec.securityContext.fsGroup", -1);
@@ -86,11 +92,11 @@ static int open_dir(const struct volume_context *ctx, const struct json_object *
 	int fd;
 
 	path_of(volume, path, sizeof(path));
-	fd = path_mkdirs_in_root(ctx->pod_dir_fd, path, 0755);
+	fd = path_mkdirs_in_root(home_of(ctx, volume), path, 0755);
 	if (fd < 0)
 		return err_set(err, fd, "make %s", path);
 	fd_close(fd);
-	fd = path_open_in_root(ctx->pod_dir_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	fd = path_open_in_root(home_of(ctx, volume), path, O_RDONLY | O_DIRECTORY, 0);
 	return fd < 0 ? err_set(err, fd, "open %s", path) : fd;
 }
 
@@ -358,7 +364,7 @@ static int open_volume(const struct volume_context *ctx, const struct json_objec
 		return fd < 0 ? err_set(err, -errno, "open %s", host) : fd;
 	}
 	path_of(volume, path, sizeof(path));
-	fd = path_open_in_root(ctx->pod_dir_fd, path, O_PATH, 0);
+	fd = path_open_in_root(home_of(ctx, volume), path, O_PATH, 0);
 	return fd < 0 ? err_set(err, fd, "open volume %s", json_str_at(volume, "name")) : fd;
 }
 

@@ -2,9 +2,11 @@
 /*
  * A pod's volumes on this node: made, kept up to date, mounted into containers, taken away.
  *
- *	D/pods/UID/volumes/kubernetes.io~empty-dir/NAME, …~configmap, …~secret, …~projected,
- *	…~downward-api; hostPath stays where it is.
+ *	D/pods/UID/volumes/kubernetes.io~empty-dir/NAME
+ *	R/pods/UID/volumes/kubernetes.io~secret/NAME, …~configmap, …~projected, …~downward-api
  *
+ * hostPath stays where it is. What is made of small files can be made again and may be secret: it
+ * lies in R, which is memory, as the kubelet's secrets do, and wears no flash.
  * emptyDir of medium Memory is a tmpfs mounted there: the one mount of a pod that the host sees.
  */
 #pragma once
@@ -21,6 +23,7 @@ struct volume_context {
 	struct tokens *tokens;
 	int pod_dir_fd; /* D/pods/UID; borrowed */
 	const char *pod_dir;
+	int small_dir_fd; /* R/pods/UID; borrowed */
 	int64_t now_ns;
 };
 

@@ -61,7 +61,8 @@ class Cluster:
         n = Cluster.made
         Cluster.made += 1
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="shallop-e2e."))
-        self.data, self.run = self.dir / "data", self.dir / "run"
+        # As in life: what a reboot takes away is memory (host.sh sees to that).
+        self.data, self.run = self.dir / "data", pathlib.Path("/run") / self.dir.name
         self.home = self.dir / "home"
         self.home.mkdir()
         self.port, self.node_port = 16443 + 10 * n, 16444 + 10 * n

@@ -9,6 +9,8 @@ if [ "${1:-}" != --inside ]; then
 fi
 shift
 ip link set lo up
+# As every booted host has it; a container or chroot may not.
+[ "$(stat -f -c %T /run)" = tmpfs ] || mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/netns
 mount -t tmpfs -o mode=755 tmpfs /run/netns
 ip netns add world
