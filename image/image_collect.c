@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/map.h"
 #include "image/image_lookup.h"
+#include "image/image_points.h"
 #include "image/image_roots.h"
 
 /* A blob or a layer, by its hex digits. */
@@ -106,13 +107,14 @@ static int reach_all(struct collection *c, const char *const *in_use)
 	return r;
 }
 
-/* "HEX" and "HEX.names" live as long as HEX does; anything else here is a leftover. */
+/* "HEX", "HEX.names" and "HEX.points" live as long as HEX does; anything else here is a leftover. */
 static bool reached(const struct map *map, const char *name)
 {
 	char hex[DIGEST_HEX + 1];
 	size_t len = strlen(name);
 
-	if (len < DIGEST_HEX || (len > DIGEST_HEX && strcmp(name + DIGEST_HEX, ".names") != 0))
+	if (len < DIGEST_HEX || (len > DIGEST_HEX && strcmp(name + DIGEST_HEX, ".names") != 0 &&
+				 strcmp(name + DIGEST_HEX, POINTS_SUFFIX) != 0))
 		return false;
 	memcpy(hex, name, DIGEST_HEX);
 	hex[DIGEST_HEX] = '\0';
@@ -150,10 +152,12 @@ static int sweep(struct collection *c, int dir_fd, const struct map *map, char k
 static void put_back(struct collection *c, const struct map *map, char kind, int dir_fd)
 {
 	map_for_each (node, next, map) {
-		char name[DIGEST_HEX + 2];
+		char name[DIGEST_HEX + sizeof(POINTS_SUFFIX) + 1];
 
 		(void)snprintf(name, sizeof(name), "%c%s", kind, node->key);
 		(void)renameat(c->staging->fd, name, dir_fd, node->key);
+		(void)snprintf(name, sizeof(name), "%c%s%s", kind, node->key, POINTS_SUFFIX);
+		(void)renameat(c->staging->fd, name, dir_fd, name + 1);
 	}
 }
 

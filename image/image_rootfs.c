@@ -22,6 +22,7 @@
 #include "base/path.h"
 #include "image/image_config.h"
 #include "image/image_mount.h"
+#include "image/image_points.h"
 #include "image/image_roots.h"
 #include "image/image_store.h"
 #include "image/limits.h"
@@ -32,7 +33,7 @@
 struct rootfs {
 	int dir_fd;			  /* the container's: upper and work */
 	int upper_fd, work_fd;		  /* -EBADF: read-only */
-	int layers[IMAGE_LAYERS_MAX + 1]; /* topmost first */
+	int layers[IMAGE_LAYERS_MAX + 2]; /* topmost first */
 	size_t n_layers;
 	bool made_upper, made_work, registered;
 	bool done;
@@ -53,14 +54,25 @@ static inline void own_rootfs_done(struct rootfs *root)
 
 /* ---- directories ---- */
 
-static int open_layers(struct image_store *store, const struct image *image, bool read_only,
-		       struct rootfs *root, struct err *err)
+static size_t count_layers(const struct image *image)
 {
 	const struct image_shared *shared = image_shared_of(image);
 	size_t n = 0;
 
 	while (shared->chain_ids[n])
 		n++;
+	return n;
+}
+
+/* @points_fd: the layer of mount points, taken over; or negative: without. */
+static int open_layers(struct image_store *store, const struct image *image, int points_fd,
+		       bool read_only, struct rootfs *root, struct err *err)
+{
+	const struct image_shared *shared = image_shared_of(image);
+	size_t n = count_layers(image);
+
+	if (points_fd >= 0)
+		root->layers[root->n_layers++] = points_fd;
 	for (size_t i = n; i > 0; i--) {
 		int fd = openat(store->layers_fd, digest_hex(shared->chain_ids[i - 1]), DIR_FLAGS);
 
@@ -70,7 +82,7 @@ static int open_layers(struct image_store *store, const struct image *image, boo
 		root->layers[root->n_layers++] = fd;
 	}
 	/* overlayfs wants one layer below an upper, two without; an empty one makes it up. */
-	if (n + !read_only < 2) {
+	if (root->n_layers + !read_only < 2) {
 		int fd = openat(store->dir_fd, "empty", DIR_FLAGS);
 
 		if (fd < 0)
@@ -188,6 +200,56 @@ static int mount_root(const struct rootfs *root, const char *dir, struct err *er
 	return fd < 0 ? err_set(err, fd, "mount overlay") : fd;
 }
 
+/* ---- mount points ---- */
+
+/* Through a root of the image that nobody else sees, whose upper directory becomes the layer. */
+static int stage_points(struct image_store *store, const struct image *image,
+			const struct store_staging *staging, struct err *err)
+{
+	OWN(rootfs) struct rootfs root = { .upper_fd = -EBADF, .work_fd = -EBADF };
+	auto_close int fd = -EBADF;
+	char path[PATH_FD_MAX];
+	int r;
+
+	root.dir_fd = openat(staging->fd, ".", DIR_FLAGS);
+	if (root.dir_fd < 0)
+		return err_set(err, -errno, "open staging directory");
+	r = open_layers(store, image, -EBADF, false, &root, err);
+	if (r == 0)
+		r = make_upper(&root, err);
+	if (r == 0)
+		r = fd = mount_root(&root, path_of_fd(root.dir_fd, path), err);
+	if (r >= 0)
+		r = image_points_make(fd);
+	root.done = true; /* it goes with the staging directory */
+	return r;
+}
+
+/*
+ * The layer of mount points of an image with layers of its own; made for its first container. One
+ * that can't be made is no loss: then every root has its own.
+ */
+static int ensure_points(struct image_store *store, const struct image *image)
+{
+	const struct image_shared *shared = image_shared_of(image);
+	size_t n = count_layers(image);
+	auto_staging struct store_staging *staging = NULL;
+	char name[DIGEST_HEX + sizeof(POINTS_SUFFIX)];
+	int fd;
+
+	if (n == 0 || n >= IMAGE_LAYERS_MAX)
+		return -ENOENT;
+	fd = image_points_open(store, shared->chain_ids[n - 1]);
+	if (fd != -ENOENT || store_staging_create(store, &staging, NULL) < 0 ||
+	    stage_points(store, image, staging, NULL) < 0)
+		return fd;
+	(void)snprintf(name, sizeof(name), "%s%s", digest_hex(shared->chain_ids[n - 1]),
+		       POINTS_SUFFIX);
+	/* Somebody else's, which is as good, stays. */
+	(void)renameat(staging->fd, "upper", store->layers_fd, name);
+	return image_points_open(store, shared->chain_ids[n - 1]);
+}
+
 int image_rootfs_open(struct image_store *store, const struct image *image, const char *dir,
 		      bool read_only, struct err *err)
 {
@@ -212,7 +274,8 @@ int image_rootfs_open(struct image_store *store, const struct image *image, cons
 	}
 	if (r < 0)
 		return err_set(err, r, "root of image %s: register %s", image->id, dir);
-	r = open_layers(store, image, read_only, &root, err);
+	r = open_layers(store, image, read_only ? -EBADF : ensure_points(store, image), read_only,
+			&root, err);
 	if (r == 0 && !read_only)
 		r = make_upper(&root, err);
 	fd = r < 0 ? r : mount_root(&root, dir, err);

@@ -183,6 +183,27 @@ TEST(a_directory_holds_one_root_at_a_time)
 	setup_done(&s);
 }
 
+TEST(mount_points_are_made_once_for_an_image)
+{
+	static const char *const points[] = { "etc/hosts", "etc/hostname", "etc/resolv.conf",
+					      "proc" };
+	static struct setup s;
+	char upper[2 * PATH_MAX], layers[2 * PATH_MAX];
+
+	setup_make(&s, 2);
+	(void)snprintf(layers, sizeof(layers), "%s/layers", s.store_dir);
+	(void)snprintf(upper, sizeof(upper), "%s/upper", s.root_dir);
+	for (unsigned round = 0; round < 2; round++) {
+		auto_close int root = open_root(&s, false);
+
+		for (size_t i = 0; i < ARRAY_LEN(points); i++)
+			CHECK(faccessat(root, points[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+		CHECK(dir_entries(upper) == 0 && dir_entries(layers) == 3);
+		CHECK(image_rootfs_remove(s.store, s.root_dir, NULL) == 0);
+	}
+	setup_done(&s);
+}
+
 TEST(what_a_root_uses_is_not_collected)
 {
 	static struct setup s;
@@ -198,7 +219,7 @@ TEST(what_a_root_uses_is_not_collected)
 	/* Another process, which knows nothing of our containers. */
 	CHECK(image_store_open(s.store_dir, &command, NULL) == 0);
 	CHECK(image_remove(command, "app", NULL) == 0);
-	CHECK(dir_entries(layers) == 2 && content_is(root, "file0", "0"));
+	CHECK(dir_entries(layers) == 3 && content_is(root, "file0", "0")); /* one: mount points */
 	CHECK(image_rootfs_remove(s.store, s.root_dir, NULL) == 0);
 	CHECK(dir_entries(roots) == 0);
 	uint64_t freed = 0;
