@@ -1061,8 +1061,7 @@ static const struct {
 	  "weight: Invalid value: 0: must be in the range 1-100, "
 	  "spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
 	  "podAffinityTerm.labelSelector.matchExpressions[0].values[0]: Invalid value: \"a "
-	  "b\": " LABEL_VALUE
-	  ", "
+	  "b\": " LABEL_VALUE ", "
 	  "spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0]."
 	  "podAffinityTerm.topologyKey: Invalid value: \"a/b/c\": a valid label key " QUALIFIED
 	  " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')]" },
