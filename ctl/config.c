@@ -178,7 +178,7 @@ static int save(const struct kubeconfig *config)
 	auto_json struct json_object *shaped = shape_config(config->merged);
 	struct err err = { 0 };
 
-	return kubeconfig_write(shaped, config->write_file, &err) < 0 ? command_fail("%s", err.text)
+	return kubeconfig_save(shaped, config->write_file, &err) < 0 ? command_fail("%s", err.text)
 								      : 0;
 }
 

@@ -193,7 +193,7 @@ struct json_object *kubeconfig_entry(const struct json_object *config, const cha
 	return NULL;
 }
 
-int kubeconfig_write(const struct json_object *config, const char *file, struct err *err)
+int kubeconfig_save(const struct json_object *config, const char *file, struct err *err)
 {
 	auto_buf struct buf text = BUF_INIT(KUBECONFIG_MAX);
 	auto_free char *dir = strdup(file), *lock = NULL;

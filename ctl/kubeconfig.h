@@ -24,7 +24,7 @@ void kubeconfig_done(struct kubeconfig *config);
 struct json_object *kubeconfig_entry(const struct json_object *config, const char *list,
 				     const char *name);
 /* Write @config to @file (0600, replaced whole; a lock file as kubectl's guards it). */
-int kubeconfig_write(const struct json_object *config, const char *file, struct err *err);
+int kubeconfig_save(const struct json_object *config, const char *file, struct err *err);
 
 /* What a connection needs, after flags and defaults. Texts are owned. */
 struct kubeconfig_target {

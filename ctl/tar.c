@@ -241,11 +241,10 @@ static bool checksum_fits(const struct header *h)
 	return get_number(h->checksum + strspn(h->checksum, " "), 7, &said) && said == sum;
 }
 
-static int skip_bytes(int fd, uint64_t size)
+static int skip_exactly(int fd, uint64_t size)
 {
 	char block[65536];
 
-	size = (size + BLOCK - 1) / BLOCK * BLOCK;
 	while (size) {
 		size_t want = (size_t)MIN(size, (uint64_t)sizeof(block));
 		ssize_t n = fd_read_all(fd, block, want);
@@ -257,6 +256,12 @@ static int skip_bytes(int fd, uint64_t size)
 		size -= want;
 	}
 	return 0;
+}
+
+/* The content of an entry, with what fills its last block. */
+static int skip_bytes(int fd, uint64_t size)
+{
+	return skip_exactly(fd, (size + BLOCK - 1) / BLOCK * BLOCK);
 }
 
 /* The content of a small entry (a long name, pax records) as text. */
@@ -284,7 +289,7 @@ static void take_pax(const char *text, size_t len, struct entry *next)
 		unsigned long n = strtoul(text, &end, 10);
 		const char *equals;
 
-		if (n == 0 || n > len || *end != ' ')
+		if (n == 0 || n > len || *end != ' ' || (size_t)(end - text) >= n)
 			return;
 		equals = memchr(end, '=', n - (size_t)(end - text));
 		if (equals) {
@@ -390,7 +395,7 @@ static int extract_file(int fd, int dir_fd, const char *name, const struct entry
 			return r;
 		left -= want;
 	}
-	return e->size % BLOCK ? skip_bytes(fd, BLOCK - e->size % BLOCK) : 0;
+	return e->size % BLOCK ? skip_exactly(fd, BLOCK - e->size % BLOCK) : 0;
 }
 
 /* Where an entry goes below dest: NULL, nowhere. Refuses "..", and names outside the prefix. */
