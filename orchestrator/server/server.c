@@ -52,7 +52,8 @@ struct server {
 	struct loop_timer *step_timer, *pki_timer, *idle_timer;
 	uint64_t commits_seen; /* when idle_timer was set */
 	char issuer[320];
-	bool storing;  /* a batch is at the store */
+	bool storing; /* a batch is at the store */
+	bool batch_durable;
 	bool step_due; /* the core has something to look at */
 	bool stopping;
 };
@@ -88,19 +89,30 @@ static void on_idle_timer(struct loop *loop, void *data)
 
 /* ---- batches ---- */
 
+/* Each failure once: what comes while the store stays as it is would say the same. */
+static void note_store(struct server *s, const struct err *err)
+{
+	bool failed = err->code < 0;
+
+	if (failed && !s->metrics.store_failed)
+		log_error("%s; writes are refused until it works again", err->text);
+	else if (!failed && s->metrics.store_failed)
+		log_info("the store takes writes again");
+	s->metrics.store_failed = failed;
+}
+
 static void on_stored(const struct err *err, void *data)
 {
 	struct server *s = data;
 
 	s->storing = false;
 	s->step_due = true;
-	s->metrics.store_failed = err->code < 0;
-	if (err->code < 0) {
-		log_error("%s", err->text);
+	if (s->batch_durable || err->code < 0) /* the rest is only queued */
+		note_store(s, err);
+	if (err->code < 0)
 		core_abort(s->core, err->code, err->text, loop_now_ns(s->loop));
-	} else {
+	else
 		core_commit(s->core, loop_now_ns(s->loop));
-	}
 	arm_idle(s);
 }
 
@@ -135,6 +147,7 @@ static void on_round(struct loop *loop, void *data)
 		if (!batch)
 			return;
 		s->storing = true;
+		s->batch_durable = batch->durable;
 		s->store->ops->submit(s->store, batch, on_stored, s);
 	}
 	if (!s->storing) /* batches that are answered at once: the rest comes in the next round */
