@@ -524,24 +524,18 @@ static void do_record(struct nodepod *pod, const struct podmachine_effect *effec
 		     effect->text ? effect->text : "");
 }
 
-static void save(struct nodepod *pod)
-{
-	if (desired_save(pod->agent->desired, pod->uid, podmachine_save(pod->machine)) < 0)
-		log_warn("pod %s/%s: its state could not be noted", pod->namespace, pod->name);
-}
-
 static void do_status(struct nodepod *pod, const struct podmachine_effect *effect)
 {
 	(void)effect;
 	pod->status_unsent = true;
-	save(pod);
+	nodepod_save(pod);
 }
 
 static void do_ended(struct nodepod *pod, const struct podmachine_effect *effect)
 {
 	(void)effect;
 	pod->status_unsent = pod->ended_unsent = true;
-	save(pod);
+	nodepod_save(pod);
 }
 
 static void (*const doers[])(struct nodepod *pod, const struct podmachine_effect *effect) = {

@@ -50,6 +50,7 @@ static int fill(struct nodepod *pod, struct json_object *json, struct err *err)
 	    asprintf(&pod->dir, "%s/pods/%s", agent->options.data_dir, pod->uid) < 0 ||
 	    asprintf(&pod->small_dir, "%s/pods/%s", agent->options.run_dir, pod->uid) < 0)
 		return err_set(err, -ENOMEM, "pod");
+	tokens_load(&pod->tokens, json_get(desired_saved(agent->desired, pod->uid), "tokens"));
 	r = podmachine_new(&options, json, desired_saved(agent->desired, pod->uid),
 			   agent_now_ns(agent), &pod->machine, err);
 	if (r < 0)
@@ -230,6 +231,15 @@ void nodepod_remove(struct nodepod *pod)
 	nodepod_pump(pod);
 }
 
+void nodepod_save(struct nodepod *pod)
+{
+	struct json_object *state = podmachine_save(pod->machine);
+
+	(void)json_put(state, "tokens", tokens_save(&pod->tokens));
+	if (desired_save(pod->agent->desired, pod->uid, state) < 0)
+		log_warn("pod %s/%s: its state could not be noted", pod->namespace, pod->name);
+}
+
 /* ---- volumes and tokens that change ---- */
 
 void nodepod_refresh_volumes(struct nodepod *pod, const char *kind, const char *name)
@@ -264,6 +274,7 @@ bool nodepod_token_given(struct nodepod *pod, uint64_t request, const struct jso
 
 	if (!tokens_given(&pod->tokens, request, message, agent_now_ns(pod->agent)))
 		return false;
+	nodepod_save(pod);
 	if (pod->dir_fd < 0 || podmachine_finished(pod->machine))
 		return true;
 	nodepod_volume_context(pod, &ctx);

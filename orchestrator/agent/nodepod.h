@@ -71,6 +71,8 @@ struct nodepod *nodepod_free(struct nodepod *pod);
 void nodepod_begin(struct nodepod *pod);
 void nodepod_update(struct nodepod *pod, struct json_object *json);
 void nodepod_remove(struct nodepod *pod);
+/* Note what the next agent has to know of it. */
+void nodepod_save(struct nodepod *pod);
 /* Tell the machine something, then pump. */
 void nodepod_event(struct nodepod *pod, const struct podmachine_event *event);
 void nodepod_pump(struct nodepod *pod);

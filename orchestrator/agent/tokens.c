@@ -110,3 +110,41 @@ void tokens_forget_requests(struct tokens *tokens)
 	for (size_t i = 0; i < tokens->n; i++)
 		tokens->items[i].request = 0;
 }
+
+struct json_object *tokens_save(const struct tokens *tokens)
+{
+	struct json_object *list = json_new_array();
+
+	for (size_t i = 0; i < tokens->n; i++) {
+		const struct token *t = &tokens->items[i];
+		struct json_object *json;
+
+		if (!t->text)
+			continue;
+		json = json_new_object();
+		(void)json_put_str(json, "audience", t->audience);
+		(void)json_put_int(json, "seconds", t->seconds);
+		(void)json_put_str(json, "token", t->text);
+		(void)json_put_int(json, "given", t->given_ns);
+		(void)json_put_int(json, "expires", t->expires_ns);
+		(void)json_add(list, json);
+	}
+	return list;
+}
+
+void tokens_load(struct tokens *tokens, const struct json_object *saved)
+{
+	for (size_t i = 0; i < json_len(saved); i++) {
+		const struct json_object *json = json_idx(saved, i);
+		const char *text = json_str_at(json, "token");
+		struct token *t = tokens_want(tokens, json_str_at(json, "audience"),
+					      json_int_at(json, "seconds", 3600));
+
+		if (!t || !text)
+			continue;
+		free(t->text);
+		t->text = strdup(text);
+		t->given_ns = json_int_at(json, "given", 0);
+		t->expires_ns = json_int_at(json, "expires", 0);
+	}
+}

@@ -37,5 +37,8 @@ bool tokens_given(struct tokens *tokens, uint64_t request, const struct json_obj
 		  int64_t now_ns);
 /* @request was refused. false: nobody asked. */
 bool tokens_refused(struct tokens *tokens, uint64_t request, int64_t now_ns);
+/* All that were given, for the next agent: pods start with no server in reach. */
+struct json_object *tokens_save(const struct tokens *tokens);
+void tokens_load(struct tokens *tokens, const struct json_object *saved);
 /* Requests that will not be answered any more (the session ended): ask again. */
 void tokens_forget_requests(struct tokens *tokens);
