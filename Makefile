@@ -94,7 +94,7 @@ $(BIN)/shallop-runtime: $(B)/runtime/main.o $(call archives,runtime base)
 # The shim: static and small, one per pod; the enacting half of runtime/ and nothing else. With musl
 # where its compiler is installed (a third of the memory), else with this libc.
 SHIM_SRCS := $(filter-out %_test.c %_fuzz.c,$(wildcard runtime/shim_*.c)) $(wildcard runtime/child*.c \
-	     runtime/rootfs*.c) $(addprefix runtime/,enact.c identity.c plan.c) $(addprefix base/,err.c fd.c path.c buf.c)
+	     runtime/rootfs*.c) $(addprefix runtime/,cgroup_tree.c enact.c identity.c plan.c) $(addprefix base/,err.c fd.c path.c buf.c)
 SHIM_OBJS := $(patsubst %.c,$(B)/shim/%.o,$(SHIM_SRCS))
 MUSL_GCC  := $(if $(SAN)$(filter clang,$(notdir $(firstword $(CC)))),,$(shell command -v musl-gcc))
 MUSL_LIB  := $(if $(MUSL_GCC),$(patsubst %/rcrt1.o,%,$(firstword $(wildcard $(addsuffix /rcrt1.o,/usr/lib/*-linux-musl \

@@ -498,6 +498,13 @@ const char *json_str_at(const struct json_object *object, const char *path)
 	return json_str(json_at(object, path));
 }
 
+const char *json_text_at(const struct json_object *object, const char *path, const char *otherwise)
+{
+	const char *text = json_str_at(object, path);
+
+	return text && *text ? text : otherwise;
+}
+
 int64_t json_int_at(const struct json_object *object, const char *path, int64_t otherwise)
 {
 	return json_int(json_at(object, path), otherwise);

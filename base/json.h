@@ -92,6 +92,8 @@ double json_double(const struct json_object *json, double otherwise);
 bool json_truth(const struct json_object *json, bool otherwise);
 /* The same, at a path below @object. */
 const char *json_str_at(const struct json_object *object, const char *path);
+const char *json_text_at(const struct json_object *object, const char *path,
+			 const char *otherwise); /* @otherwise also for a string of no bytes */
 int64_t json_int_at(const struct json_object *object, const char *path, int64_t otherwise);
 bool json_bool_at(const struct json_object *object, const char *path, bool otherwise);
 

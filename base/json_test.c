@@ -88,6 +88,9 @@ TEST(json_paths_and_types)
 		parse("{\"spec\":{\"n\":3,\"s\":\"x\",\"b\":true,\"l\":[1,2]}}");
 
 	CHECK(json_int_at(json, "spec.n", -1) == 3);
+	CHECK(strcmp(json_text_at(json, "spec.s", "-"), json_str_at(json, "spec.s")) == 0);
+	CHECK(strcmp(json_text_at(json, "spec.n", "-"), "-") == 0);
+	CHECK(strcmp(json_text_at(NULL, "spec.s", "-"), "-") == 0);
 	CHECK(json_int_at(json, "spec.s", -1) == -1);
 	CHECK_STR(json_str_at(json, "spec.s"), "x");
 	CHECK(!json_str_at(json, "spec.none.deeper"));

@@ -217,18 +217,12 @@ void describe_events(struct description *d, const struct json_object *events)
 
 /* ---- kinds that are short ---- */
 
-static const char *str_of(const struct json_object *object, const char *path)
-{
-	const char *text = json_str_at(object, path);
-
-	return text ? text : "";
-}
-
 void describe_header(struct description *d, const struct json_object *object, bool namespaced)
 {
-	describe_line(d, 0, "Name:\t%s", str_of(object, "metadata.name"));
+	describe_line(d, 0, "Name:\t%s", json_text_at(object, "metadata.name", ""));
 	if (namespaced)
-		describe_line(d, 0, "Namespace:\t%s", str_of(object, "metadata.namespace"));
+		describe_line(d, 0, "Namespace:\t%s",
+			      json_text_at(object, "metadata.namespace", ""));
 	describe_labels(d, "Labels", json_at(object, "metadata.labels"));
 	describe_annotations(d, json_at(object, "metadata.annotations"));
 }
@@ -239,7 +233,7 @@ static void describe_namespace(struct description *d, const struct json_object *
 	char text[64];
 
 	describe_header(d, object, false);
-	describe_line(d, 0, "Status:\t%s", str_of(object, "status.phase"));
+	describe_line(d, 0, "Status:\t%s", json_text_at(object, "status.phase", ""));
 	if (json_len(conditions)) {
 		describe_line(d, 0, "Conditions:");
 		describe_line(d, 1, "Type\tStatus\tLastTransitionTime\tReason\tMessage");
@@ -248,9 +242,10 @@ static void describe_namespace(struct description *d, const struct json_object *
 	for (size_t i = 0; i < json_len(conditions); i++) {
 		const struct json_object *c = json_idx(conditions, i);
 
-		describe_line(d, 1, "%s\t%s\t%s\t%s\t%s", str_of(c, "type"), str_of(c, "status"),
+		describe_line(d, 1, "%s\t%s\t%s\t%s\t%s", json_text_at(c, "type", ""),
+			      json_text_at(c, "status", ""),
 			      describe_time(json_str_at(c, "lastTransitionTime"), text),
-			      str_of(c, "reason"), str_of(c, "message"));
+			      json_text_at(c, "reason", ""), json_text_at(c, "message", ""));
 	}
 	describe_quotas(d, json_str_at(object, "metadata.name"));
 }
@@ -262,7 +257,7 @@ static void describe_secret(struct description *d, const struct json_object *obj
 	size_t n = describe_keys(data, &keys);
 
 	describe_header(d, object, true);
-	describe_text(d, "\nType:\t%s\n\nData\n====\n", str_of(object, "type"));
+	describe_text(d, "\nType:\t%s\n\nData\n====\n", json_text_at(object, "type", ""));
 	for (size_t i = 0; i < n; i++) {
 		const char *value = json_str(json_get(data, keys[i]));
 		auto_buf struct buf raw = { 0 };

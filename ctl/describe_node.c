@@ -18,13 +18,6 @@ struct usage {
 	struct quantity requests[RESOURCE_COUNT], limits[RESOURCE_COUNT];
 };
 
-static const char *str_of(const struct json_object *object, const char *path)
-{
-	const char *text = json_str_at(object, path);
-
-	return text ? text : "";
-}
-
 static struct quantity quantity_at(const struct json_object *list, const char *name)
 {
 	const char *text = json_str(json_get(list, name));
@@ -103,7 +96,8 @@ static void describe_pods(struct description *d, const struct json_object *node,
 		add_pod(&one, pod);
 		add_pod(&total, pod);
 		describe_line(d, 1, "%s\t%s\t\t%s\t%s\t%s\t%s\t%s",
-			      str_of(pod, "metadata.namespace"), str_of(pod, "metadata.name"),
+			      json_text_at(pod, "metadata.namespace", ""),
+			      json_text_at(pod, "metadata.name", ""),
 			      share(&one.requests[RES_CPU], &whole[RES_CPU], a),
 			      share(&one.limits[RES_CPU], &whole[RES_CPU], b),
 			      share(&one.requests[RES_MEMORY], &whole[RES_MEMORY], c),
@@ -139,9 +133,9 @@ static int by_effect_and_key(const void *a, const void *b)
 {
 	const struct json_object *x = *(struct json_object *const *)a,
 				 *y = *(struct json_object *const *)b;
-	int order = strcmp(str_of(x, "effect"), str_of(y, "effect"));
+	int order = strcmp(json_text_at(x, "effect", ""), json_text_at(y, "effect", ""));
 
-	return order ? order : strcmp(str_of(x, "key"), str_of(y, "key"));
+	return order ? order : strcmp(json_text_at(x, "key", ""), json_text_at(y, "key", ""));
 }
 
 static void describe_taints(struct description *d, const struct json_object *taints)
@@ -157,10 +151,11 @@ static void describe_taints(struct description *d, const struct json_object *tai
 		sorted[i] = json_idx(taints, i);
 	qsort(sorted, n, sizeof(*sorted), by_effect_and_key);
 	for (size_t i = 0; i < n; i++) {
-		const char *value = str_of(sorted[i], "value");
+		const char *value = json_text_at(sorted[i], "value", "");
 
-		describe_line(d, 0, "%s\t%s%s%s:%s", i ? "" : "Taints:", str_of(sorted[i], "key"),
-			      *value ? "=" : "", value, str_of(sorted[i], "effect"));
+		describe_line(d, 0, "%s\t%s%s%s:%s",
+			      i ? "" : "Taints:", json_text_at(sorted[i], "key", ""),
+			      *value ? "=" : "", value, json_text_at(sorted[i], "effect", ""));
 	}
 }
 
@@ -207,11 +202,11 @@ static void describe_conditions(struct description *d, const struct json_object 
 	for (size_t i = 0; i < json_len(conditions); i++) {
 		const struct json_object *c = json_idx(conditions, i);
 
-		describe_line(d, 1, "%s \t%s \t%s \t%s \t%s \t%s", str_of(c, "type"),
-			      str_of(c, "status"),
+		describe_line(d, 1, "%s \t%s \t%s \t%s \t%s \t%s", json_text_at(c, "type", ""),
+			      json_text_at(c, "status", ""),
 			      describe_time(json_str_at(c, "lastHeartbeatTime"), seen),
 			      describe_time(json_str_at(c, "lastTransitionTime"), changed),
-			      str_of(c, "reason"), str_of(c, "message"));
+			      json_text_at(c, "reason", ""), json_text_at(c, "message", ""));
 	}
 }
 
@@ -244,7 +239,7 @@ static void describe_system(struct description *d, const struct json_object *inf
 
 	describe_line(d, 0, "System Info:");
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		describe_line(d, 1, "%s:\t%s", rows[i].title, str_of(info, rows[i].key));
+		describe_line(d, 1, "%s:\t%s", rows[i].title, json_text_at(info, rows[i].key, ""));
 }
 
 static void describe_cidrs(struct description *d, const struct json_object *spec)
@@ -252,20 +247,20 @@ static void describe_cidrs(struct description *d, const struct json_object *spec
 	const struct json_object *cidrs = json_get(spec, "podCIDRs");
 	auto_buf struct buf text = { 0 };
 
-	if (*str_of(spec, "podCIDR"))
-		describe_line(d, 0, "PodCIDR:\t%s", str_of(spec, "podCIDR"));
+	if (*json_text_at(spec, "podCIDR", ""))
+		describe_line(d, 0, "PodCIDR:\t%s", json_text_at(spec, "podCIDR", ""));
 	for (size_t i = 0; i < json_len(cidrs); i++)
 		(void)buf_printf(&text, "%s%s", i ? "," : "", json_str(json_idx(cidrs, i)));
 	if (text.len)
 		describe_line(d, 0, "PodCIDRs:\t%s", buf_str(&text));
-	if (*str_of(spec, "providerID"))
-		describe_line(d, 0, "ProviderID:\t%s", str_of(spec, "providerID"));
+	if (*json_text_at(spec, "providerID", ""))
+		describe_line(d, 0, "ProviderID:\t%s", json_text_at(spec, "providerID", ""));
 }
 
 void describe_node(struct description *d, const struct json_object *node)
 {
 	const struct json_object *addresses = json_at(node, "status.addresses");
-	const char *name = str_of(node, "metadata.name");
+	const char *name = json_text_at(node, "metadata.name", "");
 	auto_json struct json_object *pods = NULL;
 	auto_buf struct buf path = { 0 };
 	char text[64];
@@ -283,8 +278,8 @@ void describe_node(struct description *d, const struct json_object *node)
 	describe_conditions(d, json_at(node, "status.conditions"));
 	describe_line(d, 0, "Addresses:");
 	for (size_t i = 0; i < json_len(addresses); i++)
-		describe_line(d, 1, "%s:\t%s", str_of(json_idx(addresses, i), "type"),
-			      str_of(json_idx(addresses, i), "address"));
+		describe_line(d, 1, "%s:\t%s", json_text_at(json_idx(addresses, i), "type", ""),
+			      json_text_at(json_idx(addresses, i), "address", ""));
 	describe_list(d, "Capacity", json_at(node, "status.capacity"));
 	describe_list(d, "Allocatable", json_at(node, "status.allocatable"));
 	describe_system(d, json_at(node, "status.nodeInfo"));

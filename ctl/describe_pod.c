@@ -5,13 +5,6 @@
 
 #include "ctl/describe.h"
 
-static const char *str_of(const struct json_object *object, const char *path)
-{
-	const char *text = json_str_at(object, path);
-
-	return text ? text : "";
-}
-
 static const char *truth_of(const struct json_object *object, const char *path)
 {
 	return json_bool_at(object, path, false) ? "true" : "false";
@@ -31,9 +24,9 @@ static void describe_seccomp(struct description *d, unsigned level,
 			     const struct json_object *context)
 {
 	optional(d, level, "SeccompProfile", context, "seccompProfile.type");
-	if (strcmp(str_of(context, "seccompProfile.type"), "Localhost") == 0)
+	if (strcmp(json_text_at(context, "seccompProfile.type", ""), "Localhost") == 0)
 		describe_line(d, level == 0 ? 0 : level + 1, "LocalhostProfile:\t%s",
-			      str_of(context, "seccompProfile.localhostProfile"));
+			      json_text_at(context, "seccompProfile.localhostProfile", ""));
 }
 
 /* ---- containers ---- */
@@ -48,7 +41,8 @@ static void describe_ports(struct description *d, const struct json_object *port
 		const char *name = json_str_at(port, "name");
 
 		(void)buf_printf(&text, "%s%lld/%s", i ? ", " : "",
-				 (long long)json_int_at(port, number, 0), str_of(port, "protocol"));
+				 (long long)json_int_at(port, number, 0),
+				 json_text_at(port, "protocol", ""));
 		if (name)
 			(void)buf_printf(&text, " (%s)", name);
 	}
@@ -139,19 +133,21 @@ static void put_handler(struct buf *text, const struct json_object *probe)
 					 json_str(json_idx(command, i)));
 		(void)buf_putc(text, ']');
 	} else if (http) {
-		const char *path = str_of(http, "path");
+		const char *path = json_text_at(http, "path", "");
 
 		(void)buf_printf(text, "http-get %s://%s:",
-				 strcmp(str_of(http, "scheme"), "HTTPS") == 0 ? "https" : "http",
-				 str_of(http, "host"));
+				 strcmp(json_text_at(http, "scheme", ""), "HTTPS") == 0 ? "https"
+											: "http",
+				 json_text_at(http, "host", ""));
 		put_port(text, json_get(http, "port"));
 		(void)buf_printf(text, "%s%s", *path && *path != '/' ? "/" : "", path);
 	} else if (tcp) {
-		(void)buf_printf(text, "tcp-socket %s:", str_of(tcp, "host"));
+		(void)buf_printf(text, "tcp-socket %s:", json_text_at(tcp, "host", ""));
 		put_port(text, json_get(tcp, "port"));
 	} else if (grpc) {
 		(void)buf_printf(text, "grpc <pod>:%lld %s",
-				 (long long)json_int_at(grpc, "port", 0), str_of(grpc, "service"));
+				 (long long)json_int_at(grpc, "port", 0),
+				 json_text_at(grpc, "service", ""));
 	} else {
 		(void)buf_puts(text, "unknown");
 	}
@@ -184,12 +180,12 @@ static void describe_env_from(struct description *d, const struct json_object *s
 		const struct json_object *source = json_idx(sources, i),
 					 *config = json_get(source, "configMapRef");
 		const struct json_object *ref = config ? config : json_get(source, "secretRef");
-		const char *prefix = str_of(source, "prefix");
+		const char *prefix = json_text_at(source, "prefix", "");
 		char with[300] = "";
 
 		if (*prefix)
 			(void)snprintf(with, sizeof(with), " with prefix '%s'", prefix);
-		describe_line(d, 3, "%s\t%s%s\tOptional: %s", str_of(ref, "name"),
+		describe_line(d, 3, "%s\t%s%s\tOptional: %s", json_text_at(ref, "name", ""),
 			      config ? "ConfigMap" : "Secret", with, truth_of(ref, "optional"));
 	}
 }
@@ -210,7 +206,7 @@ static const char *field_value(const struct json_object *pod, const char *path)
 		path = json_str(json_get(json_at(pod, maps[i]), key));
 		return path ? path : "";
 	}
-	return str_of(pod, path);
+	return json_text_at(pod, path, "");
 }
 
 static const char *resource_value(const struct json_object *container, const char *resource)
@@ -228,7 +224,8 @@ static void describe_variable(struct description *d, const struct json_object *p
 			      const struct json_object *variable)
 {
 	const struct json_object *from = json_get(variable, "valueFrom"), *ref;
-	const char *name = str_of(variable, "name"), *value = str_of(variable, "value");
+	const char *name = json_text_at(variable, "name", ""),
+		   *value = json_text_at(variable, "value", "");
 
 	if (!from) {
 		bool first = true;
@@ -243,26 +240,28 @@ static void describe_variable(struct description *d, const struct json_object *p
 		}
 	} else if ((ref = json_get(from, "fieldRef"))) {
 		describe_line(d, 3, "%s:\t%s (%s:%s)", name,
-			      field_value(pod, str_of(ref, "fieldPath")), str_of(ref, "apiVersion"),
-			      str_of(ref, "fieldPath"));
+			      field_value(pod, json_text_at(ref, "fieldPath", "")),
+			      json_text_at(ref, "apiVersion", ""),
+			      json_text_at(ref, "fieldPath", ""));
 	} else if ((ref = json_get(from, "resourceFieldRef"))) {
 		describe_line(d, 3, "%s:\t%s (%s)", name,
-			      resource_value(container, str_of(ref, "resource")),
-			      str_of(ref, "resource"));
+			      resource_value(container, json_text_at(ref, "resource", "")),
+			      json_text_at(ref, "resource", ""));
 	} else if ((ref = json_get(from, "secretKeyRef"))) {
 		describe_line(d, 3, "%s:\t<set to the key '%s' in secret '%s'>\tOptional: %s", name,
-			      str_of(ref, "key"), str_of(ref, "name"), truth_of(ref, "optional"));
+			      json_text_at(ref, "key", ""), json_text_at(ref, "name", ""),
+			      truth_of(ref, "optional"));
 	} else if ((ref = json_get(from, "configMapKeyRef"))) {
 		describe_line(d, 3, "%s:\t<set to the key '%s' of config map '%s'>\tOptional: %s",
-			      name, str_of(ref, "key"), str_of(ref, "name"),
+			      name, json_text_at(ref, "key", ""), json_text_at(ref, "name", ""),
 			      truth_of(ref, "optional"));
 	}
 }
 
 static int by_mount_path(const void *a, const void *b)
 {
-	return strcmp(str_of(*(struct json_object *const *)a, "mountPath"),
-		      str_of(*(struct json_object *const *)b, "mountPath"));
+	return strcmp(json_text_at(*(struct json_object *const *)a, "mountPath", ""),
+		      json_text_at(*(struct json_object *const *)b, "mountPath", ""));
 }
 
 static void describe_mounts(struct description *d, const struct json_object *mounts)
@@ -277,10 +276,11 @@ static void describe_mounts(struct description *d, const struct json_object *mou
 		sorted[i] = json_idx(mounts, i);
 	qsort(sorted, n, sizeof(*sorted), by_mount_path);
 	for (size_t i = 0; i < n; i++) {
-		const char *sub = str_of(sorted[i], "subPath");
+		const char *sub = json_text_at(sorted[i], "subPath", "");
 
-		describe_line(d, 3, "%s from %s (%s%s%s%s)", str_of(sorted[i], "mountPath"),
-			      str_of(sorted[i], "name"),
+		describe_line(d, 3, "%s from %s (%s%s%s%s)",
+			      json_text_at(sorted[i], "mountPath", ""),
+			      json_text_at(sorted[i], "name", ""),
 			      json_bool_at(sorted[i], "readOnly", false) ? "ro" : "rw",
 			      *sub ? ",path=\"" : "", sub, *sub ? "\"" : "");
 	}
@@ -292,12 +292,12 @@ static void describe_container(struct description *d, const struct json_object *
 {
 	const struct json_object *env = json_get(container, "env");
 
-	describe_line(d, 1, "%s:", str_of(container, "name"));
+	describe_line(d, 1, "%s:", json_text_at(container, "name", ""));
 	if (status)
-		describe_line(d, 2, "Container ID:\t%s", str_of(status, "containerID"));
-	describe_line(d, 2, "Image:\t%s", str_of(container, "image"));
+		describe_line(d, 2, "Container ID:\t%s", json_text_at(status, "containerID", ""));
+	describe_line(d, 2, "Image:\t%s", json_text_at(container, "image", ""));
 	if (status)
-		describe_line(d, 2, "Image ID:\t%s", str_of(status, "imageID"));
+		describe_line(d, 2, "Image ID:\t%s", json_text_at(status, "imageID", ""));
 	describe_ports(d, json_get(container, "ports"), "Port", "Ports", "containerPort");
 	describe_ports(d, json_get(container, "ports"), "Host Port", "Host Ports", "hostPort");
 	describe_seccomp(d, 2, json_get(container, "securityContext"));
@@ -327,7 +327,7 @@ static void describe_container(struct description *d, const struct json_object *
 static const struct json_object *status_of(const struct json_object *statuses, const char *name)
 {
 	for (size_t i = 0; i < json_len(statuses); i++)
-		if (strcmp(str_of(json_idx(statuses, i), "name"), name) == 0)
+		if (strcmp(json_text_at(json_idx(statuses, i), "name", ""), name) == 0)
 			return json_idx(statuses, i);
 	return NULL;
 }
@@ -351,9 +351,10 @@ static void describe_containers(struct description *d, const struct json_object 
 			describe_line(d, 0, "%s:%s", lists[l].title,
 				      json_len(containers) ? "" : " <none>");
 		for (size_t i = 0; i < json_len(containers); i++)
-			describe_container(d, pod, json_idx(containers, i),
-					   status_of(json_at(pod, lists[l].status),
-						     str_of(json_idx(containers, i), "name")));
+			describe_container(
+				d, pod, json_idx(containers, i),
+				status_of(json_at(pod, lists[l].status),
+					  json_text_at(json_idx(containers, i), "name", "")));
 	}
 }
 
@@ -368,12 +369,12 @@ static void describe_projected(struct description *d, const struct json_object *
 		const struct json_object *source = json_idx(sources, i), *one;
 
 		if ((one = json_get(source, "secret"))) {
-			describe_line(d, 2, "SecretName:\t%s", str_of(one, "name"));
+			describe_line(d, 2, "SecretName:\t%s", json_text_at(one, "name", ""));
 			describe_line(d, 2, "Optional:\t%s", truth_of(one, "optional"));
 		} else if (json_get(source, "downwardAPI")) {
 			describe_line(d, 2, "DownwardAPI:\ttrue");
 		} else if ((one = json_get(source, "configMap"))) {
-			describe_line(d, 2, "ConfigMapName:\t%s", str_of(one, "name"));
+			describe_line(d, 2, "ConfigMapName:\t%s", json_text_at(one, "name", ""));
 			describe_line(d, 2, "Optional:\t%s", truth_of(one, "optional"));
 		} else if ((one = json_get(source, "serviceAccountToken"))) {
 			describe_line(d, 2, "TokenExpirationSeconds:\t%lld",
@@ -390,11 +391,13 @@ static void describe_downward_items(struct description *d, const struct json_obj
 		const struct json_object *item = json_idx(items, i);
 
 		if (json_get(item, "fieldRef"))
-			describe_line(d, 3, "%s -> %s", str_of(item, "fieldRef.fieldPath"),
-				      str_of(item, "path"));
+			describe_line(d, 3, "%s -> %s",
+				      json_text_at(item, "fieldRef.fieldPath", ""),
+				      json_text_at(item, "path", ""));
 		if (json_get(item, "resourceFieldRef"))
-			describe_line(d, 3, "%s -> %s", str_of(item, "resourceFieldRef.resource"),
-				      str_of(item, "path"));
+			describe_line(d, 3, "%s -> %s",
+				      json_text_at(item, "resourceFieldRef.resource", ""),
+				      json_text_at(item, "path", ""));
 	}
 }
 
@@ -402,26 +405,27 @@ static void describe_volume(struct description *d, const struct json_object *vol
 {
 	const struct json_object *v;
 
-	describe_line(d, 1, "%s:", str_of(volume, "name"));
+	describe_line(d, 1, "%s:", json_text_at(volume, "name", ""));
 	if ((v = json_get(volume, "hostPath"))) {
 		describe_line(d, 2, "Type:\tHostPath (bare host directory volume)");
-		describe_line(d, 2, "Path:\t%s", str_of(v, "path"));
+		describe_line(d, 2, "Path:\t%s", json_text_at(v, "path", ""));
 		describe_line(d, 2, "HostPathType:\t%s",
-			      json_has(v, "type") ? str_of(v, "type") : "<none>");
+			      json_has(v, "type") ? json_text_at(v, "type", "") : "<none>");
 	} else if ((v = json_get(volume, "emptyDir"))) {
 		describe_line(
 			d, 2,
 			"Type:\tEmptyDir (a temporary directory that shares a pod's lifetime)");
-		describe_line(d, 2, "Medium:\t%s", str_of(v, "medium"));
+		describe_line(d, 2, "Medium:\t%s", json_text_at(v, "medium", ""));
 		describe_line(d, 2, "SizeLimit:\t%s",
-			      json_has(v, "sizeLimit") ? str_of(v, "sizeLimit") : "<unset>");
+			      json_has(v, "sizeLimit") ? json_text_at(v, "sizeLimit", "")
+						       : "<unset>");
 	} else if ((v = json_get(volume, "secret"))) {
 		describe_line(d, 2, "Type:\tSecret (a volume populated by a Secret)");
-		describe_line(d, 2, "SecretName:\t%s", str_of(v, "secretName"));
+		describe_line(d, 2, "SecretName:\t%s", json_text_at(v, "secretName", ""));
 		describe_line(d, 2, "Optional:\t%s", truth_of(v, "optional"));
 	} else if ((v = json_get(volume, "configMap"))) {
 		describe_line(d, 2, "Type:\tConfigMap (a volume populated by a ConfigMap)");
-		describe_line(d, 2, "Name:\t%s", str_of(v, "name"));
+		describe_line(d, 2, "Name:\t%s", json_text_at(v, "name", ""));
 		describe_line(d, 2, "Optional:\t%s", truth_of(v, "optional"));
 	} else if ((v = json_get(volume, "projected"))) {
 		describe_projected(d, json_get(v, "sources"));
@@ -432,7 +436,7 @@ static void describe_volume(struct description *d, const struct json_object *vol
 			      "Type:\tPersistentVolumeClaim (a reference to a "
 			      "PersistentVolumeClaim in the same "
 			      "namespace)");
-		describe_line(d, 2, "ClaimName:\t%s", str_of(v, "claimName"));
+		describe_line(d, 2, "ClaimName:\t%s", json_text_at(v, "claimName", ""));
 		describe_line(d, 2, "ReadOnly:\t%s", truth_of(v, "readOnly"));
 	} else {
 		describe_line(d, 1, "<unknown>");
@@ -444,7 +448,7 @@ static void describe_volume(struct description *d, const struct json_object *vol
 static void describe_status(struct description *d, const struct json_object *pod)
 {
 	const char *deleted = json_str_at(pod, "metadata.deletionTimestamp"),
-		   *phase = str_of(pod, "status.phase");
+		   *phase = json_text_at(pod, "status.phase", "");
 	char text[64];
 
 	if (deleted && strcmp(phase, "Failed") != 0 && strcmp(phase, "Succeeded") != 0) {
@@ -464,10 +468,10 @@ static void describe_addresses(struct description *d, const struct json_object *
 {
 	const struct json_object *ips = json_at(pod, "status.podIPs");
 
-	describe_line(d, 0, "IP:\t%s", str_of(pod, "status.podIP"));
+	describe_line(d, 0, "IP:\t%s", json_text_at(pod, "status.podIP", ""));
 	describe_line(d, 0, "IPs:%s", json_len(ips) ? "" : "\t<none>");
 	for (size_t i = 0; i < json_len(ips); i++)
-		describe_line(d, 1, "IP:\t%s", str_of(json_idx(ips, i), "ip"));
+		describe_line(d, 1, "IP:\t%s", json_text_at(json_idx(ips, i), "ip", ""));
 }
 
 static void describe_controller(struct description *d, const struct json_object *pod)
@@ -477,14 +481,14 @@ static void describe_controller(struct description *d, const struct json_object 
 	for (size_t i = 0; i < json_len(owners); i++)
 		if (json_bool_at(json_idx(owners, i), "controller", false))
 			describe_line(d, 0, "Controlled By:\t%s/%s",
-				      str_of(json_idx(owners, i), "kind"),
-				      str_of(json_idx(owners, i), "name"));
+				      json_text_at(json_idx(owners, i), "kind", ""),
+				      json_text_at(json_idx(owners, i), "name", ""));
 }
 
 static int by_key(const void *a, const void *b)
 {
-	return strcmp(str_of(*(struct json_object *const *)a, "key"),
-		      str_of(*(struct json_object *const *)b, "key"));
+	return strcmp(json_text_at(*(struct json_object *const *)a, "key", ""),
+		      json_text_at(*(struct json_object *const *)b, "key", ""));
 }
 
 static void describe_tolerations(struct description *d, const struct json_object *tolerations)
@@ -501,10 +505,10 @@ static void describe_tolerations(struct description *d, const struct json_object
 	qsort(sorted, n, sizeof(*sorted), by_key);
 	for (size_t i = 0; i < n; i++) {
 		const struct json_object *t = sorted[i];
-		const char *key = str_of(t, "key"), *value = str_of(t, "value"),
-			   *effect = str_of(t, "effect");
+		const char *key = json_text_at(t, "key", ""), *value = json_text_at(t, "value", ""),
+			   *effect = json_text_at(t, "effect", "");
 		const struct json_object *seconds = json_get(t, "tolerationSeconds");
-		bool exists = strcmp(str_of(t, "operator"), "Exists") == 0 && !*value;
+		bool exists = strcmp(json_text_at(t, "operator", ""), "Exists") == 0 && !*value;
 
 		describe_text(d, "%s\t%s%s%s%s%s", i ? "" : "Tolerations:", key, *value ? "=" : "",
 			      value, *effect ? ":" : "", effect);
@@ -525,18 +529,18 @@ static void describe_conditions(struct description *d, const struct json_object 
 		describe_line(d, 0, "  Type\tStatus");
 	}
 	for (size_t i = 0; i < json_len(conditions); i++)
-		describe_line(d, 1, "%s \t%s ", str_of(json_idx(conditions, i), "type"),
-			      str_of(json_idx(conditions, i), "status"));
+		describe_line(d, 1, "%s \t%s ", json_text_at(json_idx(conditions, i), "type", ""),
+			      json_text_at(json_idx(conditions, i), "status", ""));
 }
 
 void describe_pod(struct description *d, const struct json_object *pod)
 {
 	const struct json_object *volumes = json_at(pod, "spec.volumes");
-	const char *node = str_of(pod, "spec.nodeName");
+	const char *node = json_text_at(pod, "spec.nodeName", "");
 	char text[64];
 
-	describe_line(d, 0, "Name:\t%s", str_of(pod, "metadata.name"));
-	describe_line(d, 0, "Namespace:\t%s", str_of(pod, "metadata.namespace"));
+	describe_line(d, 0, "Name:\t%s", json_text_at(pod, "metadata.name", ""));
+	describe_line(d, 0, "Namespace:\t%s", json_text_at(pod, "metadata.namespace", ""));
 	if (json_at(pod, "spec.priority"))
 		describe_line(d, 0, "Priority:\t%lld",
 			      (long long)json_int_at(pod, "spec.priority", 0));
@@ -544,7 +548,7 @@ void describe_pod(struct description *d, const struct json_object *pod)
 	optional(d, 0, "Runtime Class Name", pod, "spec.runtimeClassName");
 	optional(d, 0, "Service Account", pod, "spec.serviceAccountName");
 	if (*node)
-		describe_line(d, 0, "Node:\t%s/%s", node, str_of(pod, "status.hostIP"));
+		describe_line(d, 0, "Node:\t%s/%s", node, json_text_at(pod, "status.hostIP", ""));
 	else
 		describe_line(d, 0, "Node:\t<none>");
 	if (json_at(pod, "status.startTime"))
@@ -562,7 +566,7 @@ void describe_pod(struct description *d, const struct json_object *pod)
 	describe_line(d, 0, "Volumes:%s", json_len(volumes) ? "" : "\t<none>");
 	for (size_t i = 0; i < json_len(volumes); i++)
 		describe_volume(d, json_idx(volumes, i));
-	describe_line(d, 0, "QoS Class:\t%s", str_of(pod, "status.qosClass"));
+	describe_line(d, 0, "QoS Class:\t%s", json_text_at(pod, "status.qosClass", ""));
 	describe_labels(d, "Node-Selectors", json_at(pod, "spec.nodeSelector"));
 	describe_tolerations(d, json_at(pod, "spec.tolerations"));
 }

@@ -5,13 +5,6 @@
 
 #include "ctl/describe.h"
 
-static const char *text_of(const struct json_object *object, const char *key)
-{
-	const char *text = json_str(json_get(object, key));
-
-	return text ? text : "-";
-}
-
 static bool list(struct description *d, const char *namespace, const char *resource,
 		 struct json_object **ret)
 {
@@ -35,8 +28,9 @@ static void describe_quota(struct description *d, const struct json_object *quot
 	describe_line(d, 1, "--------\t---\t---");
 	for (size_t i = 0; i < n; i++)
 		describe_line(d, 1, "%s\t%s\t%s", keys[i],
-			      json_str(json_get(used, keys[i])) ? text_of(used, keys[i]) : "0",
-			      text_of(hard, keys[i]));
+			      json_str(json_get(used, keys[i])) ? json_text_at(used, keys[i], "-")
+								: "0",
+			      json_text_at(hard, keys[i], "-"));
 }
 
 /* Every resource that any of a limit's maps names. */
@@ -54,12 +48,12 @@ static void describe_limit(struct description *d, const struct json_object *limi
 			(void)json_put_bool(all, it.key, true);
 	n = describe_keys(all, &keys);
 	for (size_t i = 0; i < n; i++)
-		describe_line(d, 0, " %s\t%s\t%s\t%s\t%s\t%s\t%s", text_of(limit, "type"), keys[i],
-			      text_of(json_get(limit, maps[0]), keys[i]),
-			      text_of(json_get(limit, maps[1]), keys[i]),
-			      text_of(json_get(limit, maps[2]), keys[i]),
-			      text_of(json_get(limit, maps[3]), keys[i]),
-			      text_of(json_get(limit, maps[4]), keys[i]));
+		describe_line(d, 0, " %s\t%s\t%s\t%s\t%s\t%s\t%s", json_text_at(limit, "type", "-"),
+			      keys[i], json_text_at(json_get(limit, maps[0]), keys[i], "-"),
+			      json_text_at(json_get(limit, maps[1]), keys[i], "-"),
+			      json_text_at(json_get(limit, maps[2]), keys[i], "-"),
+			      json_text_at(json_get(limit, maps[3]), keys[i], "-"),
+			      json_text_at(json_get(limit, maps[4]), keys[i], "-"));
 }
 
 static void describe_limits(struct description *d, const struct json_object *ranges)

@@ -7,14 +7,6 @@
 
 #define ENDPOINTS_SHOWN 3
 
-static const char *text_of(const struct json_object *object, const char *path,
-			   const char *otherwise)
-{
-	const char *text = json_str_at(object, path);
-
-	return text && *text ? text : otherwise;
-}
-
 /* A list of texts, joined. */
 static const char *joined(const struct json_object *list, const char *otherwise, struct buf *text)
 {
@@ -41,7 +33,7 @@ static void put_endpoints(const struct json_object *slices, const char *port_nam
 		for (size_t p = 0; p < json_len(ports); p++) {
 			long long port = json_int_at(json_idx(ports, p), "port", 0);
 
-			if (strcmp(text_of(json_idx(ports, p), "name", ""), port_name) != 0)
+			if (strcmp(json_text_at(json_idx(ports, p), "name", ""), port_name) != 0)
 				continue;
 			for (size_t e = 0; e < json_len(endpoints); e++) {
 				const struct json_object *one = json_idx(endpoints, e);
@@ -67,9 +59,9 @@ static struct json_object *find_slices(struct description *d, const struct json_
 	auto_buf struct buf path = { 0 };
 
 	(void)buf_puts(&path, "/apis/discovery.k8s.io/v1/namespaces/");
-	(void)rest_escape(&path, text_of(service, "metadata.namespace", ""));
+	(void)rest_escape(&path, json_text_at(service, "metadata.namespace", ""));
 	(void)buf_puts(&path, "/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D");
-	(void)rest_escape(&path, text_of(service, "metadata.name", ""));
+	(void)rest_escape(&path, json_text_at(service, "metadata.name", ""));
 	if (rest_get(d->session->rest, buf_str(&path), NULL, &list, NULL) < 0)
 		return NULL;
 	return json_ref(json_get(list, "items"));
@@ -80,8 +72,8 @@ static struct json_object *find_slices(struct description *d, const struct json_
 static void describe_port(struct description *d, const struct json_object *port,
 			  const struct json_object *slices)
 {
-	const char *protocol = text_of(port, "protocol", "TCP");
-	const char *name = text_of(port, "name", "<unset>"),
+	const char *protocol = json_text_at(port, "protocol", "TCP");
+	const char *name = json_text_at(port, "name", "<unset>"),
 		   *target = json_str_at(port, "targetPort");
 	auto_buf struct buf endpoints = { 0 };
 
@@ -97,7 +89,7 @@ static void describe_port(struct description *d, const struct json_object *port,
 	if (json_int_at(port, "nodePort", 0))
 		describe_line(d, 0, "NodePort:\t%s\t%lld/%s", name,
 			      (long long)json_int_at(port, "nodePort", 0), protocol);
-	put_endpoints(slices, text_of(port, "name", ""), &endpoints);
+	put_endpoints(slices, json_text_at(port, "name", ""), &endpoints);
 	describe_line(d, 0, "Endpoints:\t%s", buf_str(&endpoints));
 }
 
@@ -123,7 +115,7 @@ static void describe_addresses(struct description *d, const struct json_object *
 			      json_str_at(service, "spec.ipFamilyPolicy"));
 	describe_line(d, 0, "IP Families:\t%s",
 		      joined(json_at(service, "spec.ipFamilies"), "<none>", &families));
-	describe_line(d, 0, "IP:\t%s", text_of(service, "spec.clusterIP", ""));
+	describe_line(d, 0, "IP:\t%s", json_text_at(service, "spec.clusterIP", ""));
 	describe_line(d, 0, "IPs:\t%s",
 		      joined(json_at(service, "spec.clusterIPs"), "<none>", &ips));
 	if (json_len(json_at(service, "spec.externalIPs")))
@@ -137,8 +129,8 @@ static void describe_addresses(struct description *d, const struct json_object *
 			      json_str_at(service, "spec.externalName"));
 	for (size_t i = 0; i < json_len(ingress); i++)
 		(void)buf_printf(&given, "%s%s", i ? ", " : "",
-				 text_of(json_idx(ingress, i), "ip",
-					 text_of(json_idx(ingress, i), "hostname", "")));
+				 json_text_at(json_idx(ingress, i), "ip",
+					      json_text_at(json_idx(ingress, i), "hostname", "")));
 	if (given.len)
 		describe_line(d, 0, "LoadBalancer Ingress:\t%s", buf_str(&given));
 }
@@ -152,11 +144,12 @@ void describe_service(struct description *d, const struct json_object *service)
 	describe_header(d, service, true);
 	put_selector(json_at(service, "spec.selector"), &selector);
 	describe_line(d, 0, "Selector:\t%s", buf_str(&selector));
-	describe_line(d, 0, "Type:\t%s", text_of(service, "spec.type", ""));
+	describe_line(d, 0, "Type:\t%s", json_text_at(service, "spec.type", ""));
 	describe_addresses(d, service);
 	for (size_t i = 0; i < json_len(ports); i++)
 		describe_port(d, json_idx(ports, i), slices);
-	describe_line(d, 0, "Session Affinity:\t%s", text_of(service, "spec.sessionAffinity", ""));
+	describe_line(d, 0, "Session Affinity:\t%s",
+		      json_text_at(service, "spec.sessionAffinity", ""));
 	if (json_str_at(service, "spec.externalTrafficPolicy"))
 		describe_line(d, 0, "External Traffic Policy:\t%s",
 			      json_str_at(service, "spec.externalTrafficPolicy"));
@@ -183,9 +176,9 @@ static void describe_ports(struct description *d, unsigned level, const struct j
 	describe_line(d, level, "----\t----\t--------");
 	for (size_t i = 0; i < json_len(ports); i++)
 		describe_line(d, level, "%s\t%lld\t%s",
-			      text_of(json_idx(ports, i), "name", "<unset>"),
+			      json_text_at(json_idx(ports, i), "name", "<unset>"),
 			      (long long)json_int_at(json_idx(ports, i), "port", 0),
-			      text_of(json_idx(ports, i), "protocol", "TCP"));
+			      json_text_at(json_idx(ports, i), "protocol", "TCP"));
 }
 
 static void describe_endpoint(struct description *d, const struct json_object *endpoint)
@@ -202,11 +195,11 @@ static void describe_endpoint(struct description *d, const struct json_object *e
 		      !ready			 ? "<unset>"
 		      : json_truth(ready, false) ? "true"
 						 : "false");
-	describe_line(d, 2, "Hostname:\t%s", text_of(endpoint, "hostname", "<unset>"));
+	describe_line(d, 2, "Hostname:\t%s", json_text_at(endpoint, "hostname", "<unset>"));
 	if (kind)
 		describe_line(d, 2, "TargetRef:\t%s/%s", kind, name ? name : "");
-	describe_line(d, 2, "NodeName:\t%s", text_of(endpoint, "nodeName", "<unset>"));
-	describe_line(d, 2, "Zone:\t%s", text_of(endpoint, "zone", "<unset>"));
+	describe_line(d, 2, "NodeName:\t%s", json_text_at(endpoint, "nodeName", "<unset>"));
+	describe_line(d, 2, "Zone:\t%s", json_text_at(endpoint, "zone", "<unset>"));
 }
 
 void describe_endpoint_slice(struct description *d, const struct json_object *slice)
@@ -214,7 +207,7 @@ void describe_endpoint_slice(struct description *d, const struct json_object *sl
 	const struct json_object *endpoints = json_get(slice, "endpoints");
 
 	describe_header(d, slice, true);
-	describe_line(d, 0, "AddressType:\t%s", text_of(slice, "addressType", ""));
+	describe_line(d, 0, "AddressType:\t%s", json_text_at(slice, "addressType", ""));
 	if (json_len(json_get(slice, "ports"))) {
 		describe_line(d, 0, "Ports:");
 		describe_ports(d, 1, json_get(slice, "ports"));
@@ -233,7 +226,7 @@ static void put_ips(const struct json_object *addresses, struct buf *text)
 {
 	for (size_t i = 0; i < json_len(addresses); i++)
 		(void)buf_printf(text, "%s%s", i ? "," : "",
-				 text_of(json_idx(addresses, i), "ip", ""));
+				 json_text_at(json_idx(addresses, i), "ip", ""));
 	if (!text->len)
 		(void)buf_puts(text, "<none>");
 }
@@ -271,5 +264,5 @@ void describe_service_account(struct description *d, const struct json_object *a
 		describe_line(d, 0, "Image pull secrets:\t<none>");
 	for (size_t i = 0; i < json_len(secrets); i++)
 		describe_line(d, 0, "%s\t%s", i ? "" : "Image pull secrets:",
-			      text_of(json_idx(secrets, i), "name", ""));
+			      json_text_at(json_idx(secrets, i), "name", ""));
 }

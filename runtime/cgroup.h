@@ -2,6 +2,7 @@
 /* cgroup v2 inside the room; what the agent may use is in runtime.h. man 7 cgroups. */
 #pragma once
 
+#include "runtime/cgroup_tree.h"
 #include "runtime/runtime.h"
 
 /*
@@ -23,5 +24,3 @@ bool cgroup_in_use(const struct cgroup_host *host, const char *path);
 /* Kill every process below @dir_fd and wait until it is empty, at most @timeout_ms. */
 int cgroup_kill_all(int dir_fd, int timeout_ms);
 int cgroup_freeze(int dir_fd, bool frozen, struct err *err);
-/* Remove @name below @parent_fd with all cgroups in it. */
-int cgroup_remove_tree(int parent_fd, const char *name);

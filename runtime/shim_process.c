@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pod's containers and execs: how they begin, how they end. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -13,6 +12,7 @@
 #include <sys/wait.h>
 
 #include "base/fd.h"
+#include "runtime/cgroup_tree.h"
 #include "runtime/kernel.h"
 #include "runtime/shim_pod.h"
 
@@ -480,35 +480,13 @@ void process_reap(void)
 	quit_if_done();
 }
 
-/* Containers may have made cgroups below their own. */
-static int remove_cgroup(int parent_fd, const char *name, unsigned depth)
-{
-	struct dirent *e;
-	DIR *dir;
-	int fd;
-
-	if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-		return 0;
-	fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		(void)fd_close(fd);
-		return -errno;
-	}
-	while (depth && (e = readdir(dir)))
-		if (e->d_type == DT_DIR && e->d_name[0] != '.')
-			(void)remove_cgroup(fd, e->d_name, depth - 1);
-	(void)closedir(dir);
-	return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
-}
-
 int process_remove(struct process *p)
 {
 	if (p->state != PROCESS_EXITED)
 		return -EBUSY;
 	/* What does not go now -- a process may be in its last moments -- goes with the pod's. */
 	if (p->cgroup_fd >= 0 && pod.cgroup_fd >= 0)
-		(void)remove_cgroup(pod.cgroup_fd, p->id, 16);
+		(void)cgroup_remove_tree(pod.cgroup_fd, p->id);
 	process_free(p);
 	return 0;
 }

@@ -106,27 +106,21 @@ static bool may(const struct request *request)
 	return request_in_group(request, "system:authenticated") && self_may(request);
 }
 
-static const char *text_of(const struct json_object *attributes, const char *key)
-{
-	const char *text = json_str(json_get(attributes, key));
-
-	return text ? text : "";
-}
-
 bool authz_would_allow(const struct request *request, const struct json_object *attributes)
 {
 	struct request asked = *request;
-	struct schema_subresource subresource = { .name = text_of(attributes, "subresource") };
-	struct schema_kind kind = { .group = text_of(attributes, "group"),
-				    .resource = text_of(attributes, "resource") };
-	const char *verb = text_of(attributes, "verb");
+	struct schema_subresource subresource = { .name = json_text_at(attributes, "subresource",
+								       "") };
+	struct schema_kind kind = { .group = json_text_at(attributes, "group", ""),
+				    .resource = json_text_at(attributes, "resource", "") };
+	const char *verb = json_text_at(attributes, "verb", "");
 
 	if (request_in_group(request, "system:masters"))
 		return true;
 	asked.kind = &kind;
 	asked.subresource = *subresource.name ? &subresource : NULL;
-	asked.namespace = text_of(attributes, "namespace");
-	asked.name = text_of(attributes, "name");
+	asked.namespace = json_text_at(attributes, "namespace", "");
+	asked.name = json_text_at(attributes, "name", "");
 	for (int i = 0; i < REQUEST_VERB_COUNT; i++) {
 		asked.verb = (enum request_verb)i;
 		if (strcmp(authz_verb(&asked), verb) == 0)

@@ -23,19 +23,6 @@ static bool is_leaf(const struct schema_field *field, const struct json_object *
 	return !fieldset_granular(field) || json_len(value) == 0;
 }
 
-/* Whether Go's encoder would write it. */
-static bool is_present(const struct schema_field *field, const struct json_object *value)
-{
-	if (field->flags & SCHEMA_ALWAYS)
-		return true;
-	if (!value)
-		return false;
-	if (field->shape != SCHEMA_ONE)
-		return json_len(value) > 0;
-	return (field->flags & SCHEMA_POINTER) || field->value == SCHEMA_REF ||
-	       !schema_is_zero(value);
-}
-
 /* The field that one element or value of @field would be. */
 static struct schema_field element_of(const struct schema_field *field)
 {
@@ -265,7 +252,7 @@ static int whole_struct(struct level *level, const struct schema_type *type,
 		const struct json_object *member = json_get(value, field->name);
 		struct fieldset *node;
 
-		if (mode == WHOLE_APPLIED ? !member : !is_present(field, member))
+		if (mode == WHOLE_APPLIED ? !member : !schema_is_written(field, member))
 			continue;
 		node = add_field(level, field->name);
 		r = node ? whole(level->arena, field, member, mode, mode == WHOLE_ADDED, node)
@@ -443,7 +430,7 @@ static int compare_struct(struct levels *levels, const struct schema_type *type,
 		const struct schema_field *field = &type->fields[i];
 		const struct json_object *before = json_get(old, field->name);
 		const struct json_object *after = json_get(new, field->name);
-		bool was = is_present(field, before), is = is_present(field, after);
+		bool was = schema_is_written(field, before), is = schema_is_written(field, after);
 		const char *key;
 		size_t len;
 

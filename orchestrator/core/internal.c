@@ -44,18 +44,11 @@ static struct request *internal_new(struct core *core, const struct schema_kind 
 	return request;
 }
 
-static const char *text_at(const struct json_object *json, const char *path)
-{
-	const char *text = json_str_at(json, path);
-
-	return text ? text : "";
-}
-
 void core_create(struct core *core, const struct schema_kind *kind, struct json_object *object,
 		 core_done_fn *done, void *data)
 {
-	struct request *request =
-		internal_new(core, kind, text_at(object, "metadata.namespace"), "", object);
+	struct request *request = internal_new(
+		core, kind, json_text_at(object, "metadata.namespace", ""), "", object);
 
 	if (!request) {
 		fail_early(core, done, data, -ENOMEM);
@@ -79,8 +72,9 @@ static const struct schema_subresource *find_subresource(const struct schema_kin
 void core_update(struct core *core, const struct schema_kind *kind, const char *subresource,
 		 struct json_object *object, core_done_fn *done, void *data)
 {
-	struct request *request = internal_new(core, kind, text_at(object, "metadata.namespace"),
-					       text_at(object, "metadata.name"), object);
+	struct request *request =
+		internal_new(core, kind, json_text_at(object, "metadata.namespace", ""),
+			     json_text_at(object, "metadata.name", ""), object);
 
 	if (!request) {
 		fail_early(core, done, data, -ENOMEM);

@@ -269,13 +269,6 @@ int managed_strip(struct arena *arena, struct fieldset **set)
 
 /* ---- managedFields in the JSON of a request ---- */
 
-static const char *text_of(const struct json_object *entry, const char *key)
-{
-	const char *text = json_str(json_get(entry, key));
-
-	return text ? text : "";
-}
-
 static bool is_reset(const struct json_object *entries)
 {
 	return json_kind(entries) == JSON_ARRAY &&
@@ -299,10 +292,10 @@ static bool is_valid(const struct json_object *entries)
 {
 	for (size_t i = 0; i < json_len(entries); i++) {
 		const struct json_object *entry = json_idx(entries, i);
-		const char *operation = text_of(entry, "operation");
+		const char *operation = json_text_at(entry, "operation", "");
 
 		if ((strcmp(operation, "Update") != 0 && strcmp(operation, "Apply") != 0) ||
-		    strcmp(text_of(entry, "fieldsType"), "FieldsV1") != 0 ||
+		    strcmp(json_text_at(entry, "fieldsType", ""), "FieldsV1") != 0 ||
 		    !is_set(json_get(entry, "fieldsV1")))
 			return false;
 	}

@@ -7,17 +7,11 @@
 
 #define ANNOTATIONS_MAX 262144 /* bytes of keys and values together */
 
-static const char *text_of(const struct json_object *object, const char *key)
-{
-	const char *text = json_str(json_get(object, key));
-
-	return text ? text : "";
-}
-
 static void check_name(struct schema_site *site, const struct schema_kind *kind,
 		       const struct json_object *metadata)
 {
-	const char *name = text_of(metadata, "name"), *base = text_of(metadata, "generateName");
+	const char *name = json_text_at(metadata, "name", ""),
+		   *base = json_text_at(metadata, "generateName", "");
 	size_t len = strlen(base);
 	char masked[256];
 
@@ -43,7 +37,7 @@ static void check_name(struct schema_site *site, const struct schema_kind *kind,
 static void check_namespace(struct schema_site *site, const struct schema_kind *kind,
 			    const struct json_object *metadata)
 {
-	const char *namespace = text_of(metadata, "namespace");
+	const char *namespace = json_text_at(metadata, "namespace", "");
 
 	if (!kind->namespaced && *namespace)
 		site_problem(site, CAUSE_FORBIDDEN, "namespace", NULL, "not allowed on this type");
@@ -88,16 +82,16 @@ static bool is_api_version(const char *text)
 static void check_owner(struct schema_site *site, const struct json_object *owner, size_t i)
 {
 	static const char *const needed[] = { "apiVersion", "kind", "name", "uid" };
-	const char *version = text_of(owner, "apiVersion");
+	const char *version = json_text_at(owner, "apiVersion", "");
 	size_t mark = site_enter(site, "ownerReferences", i);
 
 	if (*version && !is_api_version(version))
 		site_problem(site, CAUSE_INVALID, "apiVersion", json_get(owner, "apiVersion"),
 			     "must be <group>/<version> or <version>");
 	for (size_t k = 0; k < ARRAY_LEN(needed); k++)
-		if (!*text_of(owner, needed[k]))
+		if (!*json_text_at(owner, needed[k], ""))
 			site_problem(site, CAUSE_REQUIRED, needed[k], NULL, "must not be empty");
-	if (strcmp(version, "v1") == 0 && strcmp(text_of(owner, "kind"), "Event") == 0)
+	if (strcmp(version, "v1") == 0 && strcmp(json_text_at(owner, "kind", ""), "Event") == 0)
 		site_problem(site, CAUSE_INVALID, NULL, owner,
 			     "/v1, Kind=Event is disallowed from being an owner");
 	site_leave(site, mark);
@@ -117,8 +111,10 @@ static void check_owners(struct schema_site *site, const struct json_object *own
 			site_problem(site, CAUSE_INVALID, "ownerReferences", owners,
 				     "Only one reference can have Controller set to true. Found "
 				     "\"true\" in references for %s/%s and %s/%s",
-				     text_of(controller, "kind"), text_of(controller, "name"),
-				     text_of(owner, "kind"), text_of(owner, "name"));
+				     json_text_at(controller, "kind", ""),
+				     json_text_at(controller, "name", ""),
+				     json_text_at(owner, "kind", ""),
+				     json_text_at(owner, "name", ""));
 		controller = owner;
 	}
 }

@@ -111,6 +111,8 @@ void schema_gather(const struct schema_type *type, const struct json_object *obj
 		   struct json_object *values[SCHEMA_FIELDS_MAX]);
 const char *schema_short_name(const struct schema_type *type); /* "Container" */
 bool schema_is_zero(const struct json_object *value); /* what omitempty leaves out; NULL too */
+/* Whether Go's encoder writes @field of an object in which it has @value (NULL: none). */
+bool schema_is_written(const struct schema_field *field, const struct json_object *value);
 
 /* ---- kinds ---- */
 

@@ -85,8 +85,7 @@ static void write_list(struct buf *buf, const struct schema_field *field,
 	(void)buf_putc(buf, ']');
 }
 
-/* Whether the encoder writes @field, whose value is @value (NULL: none). */
-static bool is_written(const struct schema_field *field, const struct json_object *value)
+bool schema_is_written(const struct schema_field *field, const struct json_object *value)
 {
 	if (field->flags & SCHEMA_ALWAYS)
 		return true;
@@ -128,7 +127,7 @@ static void write_struct(struct buf *buf, const struct schema_type *type,
 		const struct schema_field *field = &type->fields[i];
 		const struct json_object *value = values[i];
 
-		if (!is_written(field, value))
+		if (!schema_is_written(field, value))
 			continue;
 		(void)buf_puts(buf, first ? "\"" : ",\"");
 		(void)buf_puts(buf, field->name); /* plain ASCII: the table test says so */

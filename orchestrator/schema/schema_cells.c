@@ -8,9 +8,7 @@
 
 const char *cell_string(const struct json_object *object, const char *path)
 {
-	const char *text = json_str_at(object, path);
-
-	return text ? text : "";
+	return json_text_at(object, path, "");
 }
 
 struct json_object *cell_text(struct buf *buf, const char *missing)

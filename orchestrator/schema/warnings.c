@@ -8,13 +8,6 @@
 
 #define LOOK_MAX 512 /* elements that are compared with each other */
 
-static const char *text_of(const struct json_object *object, const char *key)
-{
-	const char *text = json_str(json_get(object, key));
-
-	return text ? text : "";
-}
-
 static size_t looked_at(const struct json_object *list)
 {
 	return MIN(json_len(list), (size_t)LOOK_MAX);
@@ -49,10 +42,10 @@ static void warn_of_pull_secrets(const char *at, const struct json_object *spec,
 	size_t n = looked_at(secrets);
 
 	for (size_t i = 1; i < n; i++) {
-		const char *name = text_of(json_idx(secrets, i), "name");
+		const char *name = json_text_at(json_idx(secrets, i), "name", "");
 		size_t k = 0;
 
-		while (k < i && strcmp(text_of(json_idx(secrets, k), "name"), name) != 0)
+		while (k < i && strcmp(json_text_at(json_idx(secrets, k), "name", ""), name) != 0)
 			k++;
 		if (*name && k < i)
 			(void)buf_printf(lines,
@@ -60,7 +53,7 @@ static void warn_of_pull_secrets(const char *at, const struct json_object *spec,
 					 at, i, name);
 	}
 	for (size_t i = 0; i < n; i++)
-		if (!*text_of(json_idx(secrets, i), "name"))
+		if (!*json_text_at(json_idx(secrets, i), "name", ""))
 			(void)buf_printf(lines,
 					 "%s.imagePullSecrets[%zu].name: invalid empty name \"\"\n",
 					 at, i);
@@ -69,10 +62,10 @@ static void warn_of_pull_secrets(const char *at, const struct json_object *spec,
 /* A later definition that does not build on the earlier one. */
 static bool hides(const struct json_object *var)
 {
-	const char *value = text_of(var, "value");
+	const char *value = json_text_at(var, "value", "");
 	auto_buf struct buf reference = BUF_INIT(1 << 20);
 
-	(void)buf_printf(&reference, "$(%s)", text_of(var, "name"));
+	(void)buf_printf(&reference, "$(%s)", json_text_at(var, "name", ""));
 	return json_get(var, "valueFrom") || strcmp(value, buf_str(&reference)) == 0 ||
 	       !strstr(value, buf_str(&reference));
 }
@@ -80,10 +73,10 @@ static bool hides(const struct json_object *var)
 static void warn_of_env(const char *path, const struct json_object *env, struct buf *lines)
 {
 	for (size_t i = 1, n = looked_at(env); i < n; i++) {
-		const char *name = text_of(json_idx(env, i), "name");
+		const char *name = json_text_at(json_idx(env, i), "name", "");
 
 		for (size_t k = 0; k < i; k++) {
-			if (strcmp(text_of(json_idx(env, k), "name"), name) != 0)
+			if (strcmp(json_text_at(json_idx(env, k), "name", ""), name) != 0)
 				continue;
 			if (hides(json_idx(env, i)))
 				(void)buf_printf(lines,
@@ -102,8 +95,8 @@ static void warn_of_bytes(const char *path, const struct json_object *container,
 
 	for (size_t n = 0; n < ARRAY_LEN(names); n++)
 		for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
-			const char *amount = text_of(
-				json_get(json_get(container, "resources"), lists[k]), names[n]);
+			const char *amount = json_text_at(
+				json_get(json_get(container, "resources"), lists[k]), names[n], "");
 
 			if (*amount && amount[strlen(amount) - 1] == 'm')
 				(void)buf_printf(lines,
@@ -125,10 +118,10 @@ struct port_list {
 static const char *relation(const struct json_object *a, const struct json_object *b)
 {
 	int64_t port_a = json_int_at(a, "hostPort", 0), port_b = json_int_at(b, "hostPort", 0);
-	const char *ip_a = text_of(a, "hostIP"), *ip_b = text_of(b, "hostIP");
+	const char *ip_a = json_text_at(a, "hostIP", ""), *ip_b = json_text_at(b, "hostIP", "");
 
 	if (json_int_at(a, "containerPort", 0) != json_int_at(b, "containerPort", 0) ||
-	    strcmp(text_of(a, "protocol"), text_of(b, "protocol")) != 0)
+	    strcmp(json_text_at(a, "protocol", ""), json_text_at(b, "protocol", "")) != 0)
 		return NULL;
 	if (strcmp(ip_a, ip_b) == 0 && port_a == port_b)
 		return "duplicate";
@@ -148,10 +141,10 @@ static void warn_of_ports(const struct port_list *ports, struct buf *lines)
 						 ports->items[i].path, how, ports->items[k].path);
 		}
 	for (size_t i = 1; i < ports->n; i++) {
-		const char *name = text_of(ports->items[i].port, "name");
+		const char *name = json_text_at(ports->items[i].port, "name", "");
 
 		for (size_t k = 0; *name && k < i; k++)
-			if (strcmp(text_of(ports->items[k].port, "name"), name) == 0) {
+			if (strcmp(json_text_at(ports->items[k].port, "name", ""), name) == 0) {
 				(void)buf_printf(lines,
 						 "%s: duplicate port name \"%s\" with %s, services "
 						 "and probes that select ports by name will use "
@@ -220,7 +213,7 @@ void service_warn(const struct json_object *object, struct buf *lines)
 	bool external = site_text_is(spec, "type", "ExternalName");
 	bool ips = json_len(json_get(spec, "externalIPs")) > 0;
 
-	if (headless && *text_of(spec, "loadBalancerIP"))
+	if (headless && *json_text_at(spec, "loadBalancerIP", ""))
 		(void)buf_puts(lines, "spec.loadBalancerIP is ignored for headless services\n");
 	if (headless && ips)
 		(void)buf_puts(lines, "spec.externalIPs is ignored for headless services\n");
@@ -232,7 +225,7 @@ void service_warn(const struct json_object *object, struct buf *lines)
 	if (ips && external)
 		(void)buf_puts(lines, "spec.externalIPs is ignored when spec.type is "
 				      "\"ExternalName\"\n");
-	if (!external && *text_of(spec, "externalName"))
+	if (!external && *json_text_at(spec, "externalName", ""))
 		(void)buf_puts(lines, "spec.externalName is ignored when spec.type is not "
 				      "\"ExternalName\"\n");
 }

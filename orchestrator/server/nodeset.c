@@ -626,13 +626,6 @@ static void have_free(struct map *all, struct have *have)
 	free(have);
 }
 
-static const char *text_of(const struct json_object *object, const char *key)
-{
-	const char *text = json_str(json_get(object, key));
-
-	return text ? text : "";
-}
-
 static int have_read(struct map *all, const struct json_object *objects)
 {
 	for (size_t i = 0; i < json_len(objects); i++) {
@@ -641,11 +634,11 @@ static int have_read(struct map *all, const struct json_object *objects)
 
 		if (!have)
 			return -ENOMEM;
-		have->kind = text_of(one, "kind");
-		have->namespace = text_of(one, "namespace");
-		have->name = text_of(one, "name");
-		have->uid = text_of(one, "uid");
-		have->revision = text_of(one, "revision");
+		have->kind = json_text_at(one, "kind", "");
+		have->namespace = json_text_at(one, "namespace", "");
+		have->name = json_text_at(one, "name", "");
+		have->uid = json_text_at(one, "uid", "");
+		have->revision = json_text_at(one, "revision", "");
 		if (asprintf(&have->key, "%s/%s/%s", have->kind, have->namespace, have->name) < 0) {
 			free(have);
 			return -ENOMEM;
