@@ -4,7 +4,7 @@
  *
  * The file is a log of lines, each with its own checksum, written by one append per round. A line
  * torn by a power cut is the last one and is dropped. Objects that the server sent are acknowledged
- * after an fsync, which a helper process does (syncer.h); the saved states of pods ride along without
+ * after an fsync, which a helper process does (helper.h); the saved states of pods ride along without
  * one, for they matter only while containers live. When the file has grown to several times what
  * lives in it, it is written anew aside and put in its place once it is on the disk.
  */
