@@ -122,10 +122,12 @@ static int make_cgroup(const struct container_options *o, struct err *err)
 		return err_set(err, -errno, "make cgroup %s", o->id);
 	fd = openat(o->cgroup_parent_fd, o->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return err_set(err, -errno, "open cgroup %s", o->id);
+		r = err_set(err, -errno, "open cgroup %s", o->id);
 	/* As the kubelet has it: what runs out of memory dies as a whole. Says no without the controller. */
-	(void)fd_put_at(fd, "memory.oom.group", "1");
-	r = cgroup_apply(fd, &o->spec->resources, false, &unenforced, err);
+	if (r == 0)
+		(void)fd_put_at(fd, "memory.oom.group", "1");
+	if (r == 0)
+		r = cgroup_apply(fd, &o->spec->resources, false, &unenforced, err);
 	if (r == 0)
 		r = cgroup_set_devices(fd, o->spec->resources.devices, o->spec->resources.n_devices,
 				       err);

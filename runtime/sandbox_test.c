@@ -942,3 +942,64 @@ TEST(sandbox_create_leaves_no_residue)
 	}
 	fail_msg("never a clean run");
 }
+
+/* The requests, too: what fails here leaves no file, no cgroup, and the shim none the wiser. */
+TEST(sandbox_start_and_exec_leave_no_residue)
+{
+	auto_spec struct spec *spec = NULL;
+	const char *argv[] = { "true", NULL };
+	bool started = false;
+	struct sandbox_event e;
+	struct pod p;
+	int fds;
+
+	need_root();
+	pod_open(&p, "uid-26");
+	pod_start(&p);
+	run_to_end(&p, "warm", "exit 0", &e); /* the device program is kept */
+	spec = shell_spec("sleep 100");
+	fds = open_fds();
+	for (unsigned nth = 1; nth < 2000; nth++) {
+		struct container_options o = { .id = "c1",
+					       .spec = spec,
+					       .rootfs_fd = p.root_fd,
+					       .cgroup_parent_fd = p.cgroup_fd };
+		struct exec_options x = { .id = "c1", .exec_id = "e1", .argv = argv, .tty = true };
+		struct err err = { 0 };
+		int master = -EBADF;
+		int64_t r;
+		bool hit;
+
+		fault_arm(nth);
+		r = started ? sandbox_exec(p.sandbox, &x, &master, &err)
+			    : sandbox_start(p.sandbox, &o, &err);
+		hit = fault_disarm();
+		if (r < 0 && (!err.text[0] || err.code != r))
+			fail_msg("call %u (%s): %d without a sentence", nth, fault_name(), (int)r);
+		if (open_fds() != fds + (master >= 0))
+			fail_msg("call %u (%s): fds %d of %d", nth, fault_name(), open_fds(), fds);
+		if (r < 0 && !started && p.cgroup_fd >= 0)
+			CHECK(faccessat(p.cgroup_fd, "c1", F_OK, 0) < 0);
+		if (r < 0)
+			continue;
+		expect(&p, SANDBOX_STARTED, &e);
+		if (started) {
+			expect(&p, SANDBOX_EXITED, &e);
+			(void)fd_close(master);
+		} else if (hit) { /* a call whose failure does not matter: again */
+			CHECK(sandbox_kill(p.sandbox, "c1", NULL) > 0);
+			expect(&p, SANDBOX_DONE, &e);
+			expect(&p, SANDBOX_EXITED, &e);
+			CHECK(sandbox_remove(p.sandbox, "c1", NULL) > 0);
+			expect(&p, SANDBOX_DONE, &e);
+		}
+		if (hit)
+			continue;
+		if (started)
+			break;
+		started = true;
+		nth = 0;
+	}
+	CHECK(started);
+	pod_close(&p);
+}
