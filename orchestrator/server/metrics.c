@@ -100,6 +100,8 @@ int metrics_write(struct metrics *m, struct buf *out)
 	for (unsigned i = 1; i < ARRAY_LEN(m->responses_by_class); i++)
 		(void)buf_printf(out, "shallop_responses_total{class=\"%uxx\"} %" PRIu64 "\n", i,
 				 m->responses_by_class[i]);
+	if (m->write_nodes)
+		m->write_nodes(m->nodes, out);
 	return buf_error(out);
 }
 

@@ -15,6 +15,9 @@ struct metrics {
 	struct core *core;
 	struct store *store;
 	int64_t started_ns;
+	/* Lines about each node with a session (nodefront.c); may be NULL. */
+	void (*write_nodes)(void *data, struct buf *out);
+	void *nodes;
 	uint64_t requests, responses_by_class[6]; /* [2]: 2xx … */
 	uint64_t connections_total, connections_refused;
 	size_t connections, node_sessions, streams;

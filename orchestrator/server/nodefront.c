@@ -2,6 +2,7 @@
 #include "orchestrator/server/nodefront.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -334,6 +335,50 @@ static void on_accept(struct listener *listener, int fd, const struct sockaddr *
 		log_warn("%s", err.text);
 }
 
+/* ---- what nodes use ---- */
+
+static int64_t cpu_of(const struct session_usage *usage)
+{
+	return usage->cpu_nanos;
+}
+static int64_t memory_of(const struct session_usage *usage)
+{
+	return usage->memory_bytes;
+}
+static int64_t pods_of(const struct session_usage *usage)
+{
+	return (int64_t)usage->pods;
+}
+
+static const struct {
+	const char *name, *type, *help;
+	int64_t (*value)(const struct session_usage *usage);
+} usages[] = {
+	{ "shallop_node_cpu_nanoseconds_total", "counter", "CPU time that a node has used.",
+	  cpu_of },
+	{ "shallop_node_memory_bytes", "gauge", "Working set of a node.", memory_of },
+	{ "shallop_node_pods", "gauge", "Pods that run on a node.", pods_of },
+};
+
+static void write_usage(void *data, struct buf *out)
+{
+	struct nodefront *front = data;
+
+	for (size_t i = 0; i < ARRAY_LEN(usages); i++) {
+		(void)buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", usages[i].name,
+				 usages[i].help, usages[i].name, usages[i].type);
+		list_for_each (at, next, &front->conns) {
+			struct node_conn *conn = list_entry(at, struct node_conn, node);
+			struct session_usage usage;
+
+			if (conn->session && session_usage(conn->session, &usage))
+				(void)buf_printf(out, "%s{node=\"%s\"} %" PRId64 "\n",
+						 usages[i].name, conn->of->name,
+						 usages[i].value(&usage));
+		}
+	}
+}
+
 /* ---- life ---- */
 
 int nodefront_new(const struct nodefront_options *options, struct nodefront **ret, struct err *err)
@@ -361,6 +406,8 @@ int nodefront_new(const struct nodefront_options *options, struct nodefront **re
 		(void)nodefront_free(front);
 		return r;
 	}
+	options->metrics->write_nodes = write_usage;
+	options->metrics->nodes = front;
 	*ret = front;
 	return 0;
 }
@@ -376,6 +423,7 @@ struct nodefront *nodefront_free(struct nodefront *front)
 {
 	if (!front)
 		return NULL;
+	front->options.metrics->write_nodes = NULL;
 	(void)listener_close(front->listener);
 	list_for_each (at, next, &front->conns)
 		conn_free(list_entry(at, struct node_conn, node));

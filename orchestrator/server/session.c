@@ -329,6 +329,24 @@ static void on_renew(struct session *s, const struct json_object *json)
 	send_json(s, WIRE_CERTIFICATE, &text);
 }
 
+/* ---- usage ---- */
+
+static void on_stats(struct session *s, const struct json_object *json)
+{
+	s->usage = (struct session_usage){
+		.cpu_nanos = json_int_at(json, "node.cpuNanos", 0),
+		.memory_bytes = json_int_at(json, "node.memoryBytes", 0),
+		.pods = json_len(json_get(json, "pods")),
+	};
+	s->has_usage = true;
+}
+
+bool session_usage(const struct session *s, struct session_usage *ret)
+{
+	*ret = s->usage;
+	return s->has_usage;
+}
+
 /* ---- in ---- */
 
 int session_message(struct session *s, enum wire_message type, const struct json_object *json,
@@ -362,8 +380,10 @@ int session_message(struct session *s, enum wire_message type, const struct json
 	case WIRE_RENEW:
 		on_renew(s, json);
 		return 0;
-	case WIRE_ACK:	 /* kept by the agent: the next `have` says so too */
-	case WIRE_STATS: /* usage is read by the metrics API, which is not served yet */
+	case WIRE_STATS:
+		on_stats(s, json);
+		return 0;
+	case WIRE_ACK: /* the next `have` says so too */
 	case WIRE_FAILED:
 		return 0;
 	default:

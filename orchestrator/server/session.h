@@ -28,6 +28,13 @@ int session_new(const struct session_options *options, struct session **ret);
 /* Writes under way go on; nobody is told of their end. */
 struct session *session_free(struct session *session);
 
+/* What the node's last `stats` said; false: none came yet. */
+struct session_usage {
+	int64_t cpu_nanos, memory_bytes; /* since its start; working set */
+	size_t pods;
+};
+bool session_usage(const struct session *session, struct session_usage *ret);
+
 /* A message after the welcome. A negative result with its sentence ends the connection. */
 int session_message(struct session *session, enum wire_message type, const struct json_object *json,
 		    struct err *err);

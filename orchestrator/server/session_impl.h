@@ -22,6 +22,8 @@ struct session {
 	struct loop_timer *lease_timer;
 	struct list receipts; /* in order of seq */
 	uint64_t seq_out, seq_in;
+	struct session_usage usage;
+	bool has_usage;
 	bool registered; /* the Node object is there and has had its labels */
 	bool failed;	 /* ended by ourselves: only session_free() is left */
 	bool started;	 /* the difference has been sent */

@@ -505,6 +505,22 @@ def test_a_node_that_comes_back_gets_the_difference_only(own_server):
     assert ("set", "Pod", "stays") not in got and not any(k == "Service" for _, k, _ in got)
 
 
+def test_a_nodes_usage_is_in_the_metrics(own_server):
+    node = own_server.node()
+    node.register()
+    node.synced()
+    node.send("stats", time="", node={"cpuNanos": 7000, "memoryBytes": 1 << 20},
+              pods=[{"uid": "u", "containers": []}])
+    node.register()
+    node.expect("ack")
+    while node.seq > 1 and node.expect("ack")[1]["seq"] < 2:
+        pass
+    body = own_server.ask("GET", "/metrics", raw=True)[2].decode()
+    assert 'shallop_node_cpu_nanoseconds_total{node="node-1"} 7000\n' in body
+    assert 'shallop_node_memory_bytes{node="node-1"} 1048576\n' in body
+    assert 'shallop_node_pods{node="node-1"} 1\n' in body
+
+
 def test_one_node_cannot_speak_for_another(own_server):
     directory = own_server.pki_of_node("node-1")
     node = nodesim.Node("127.0.0.1", own_server.node_port, directory, "node-2")
