@@ -8,22 +8,21 @@
 #define READ	  (BIT(REQUEST_GET) | BIT(REQUEST_LIST) | BIT(REQUEST_WATCH))
 #define CHANGE	  (BIT(REQUEST_UPDATE) | BIT(REQUEST_PATCH))
 
-/* What a node's own credential may do, roughly: the Node authorizer and NodeRestriction. */
+/*
+ * What a node's own credential may do: a part of the Node authorizer and NodeRestriction. Secrets,
+ * ConfigMaps and tokens are not in it: the node protocol gives a node those of its pods, and no others.
+ */
 static const struct {
 	const char *group, *resource, *subresource;
 	unsigned verbs;
 } node_rules[] = {
 	{ "", "nodes", "", READ | BIT(REQUEST_CREATE) | CHANGE },
 	{ "", "nodes", "status", CHANGE },
-	{ "", "pods", "", READ | BIT(REQUEST_CREATE) | BIT(REQUEST_DELETE) },
+	{ "", "pods", "", READ },
 	{ "", "pods", "status", CHANGE },
-	{ "", "pods", "eviction", BIT(REQUEST_CREATE) },
 	{ "", "services", "", READ },
 	{ "", "endpoints", "", READ },
 	{ "discovery.k8s.io", "endpointslices", "", READ },
-	{ "", "configmaps", "", READ },
-	{ "", "secrets", "", READ },
-	{ "", "serviceaccounts", "token", BIT(REQUEST_CREATE) },
 	{ "", "events", "", BIT(REQUEST_CREATE) | CHANGE },
 	{ "coordination.k8s.io", "leases", "",
 	  BIT(REQUEST_GET) | BIT(REQUEST_CREATE) | CHANGE | BIT(REQUEST_DELETE) },
