@@ -228,9 +228,26 @@ install: all
 	for u in docs/systemd/*.service; do install -d $(DESTDIR)/etc/systemd/system; \
 		sed 's|@BIN@|$(PREFIX)/bin|' $$u >$(DESTDIR)/etc/systemd/system/$${u##*/}; done
 
+# A line for each target that people type: "#: TARGET  what it does".
+#: all           bin/shallop, bin/kubectl, bin/shallop-runtime, bin/shallop-shim (the default)
+#: deps          install what is missing, and only that (apt or dnf)
+#: up            as root: deps, all, fixtures, then a one-node cluster with nginx in a Pod
+#: down          as root: stop it; bin/shallop down --purge leaves no trace
+#: check         as root: deps, all, every test that this machine can run
+#: unit          unit tests; unit-ROOM for one room (unit-base, unit-orchestrator-core)
+#: e2e           as root: end-to-end tests; TESTS=tests/e2e/test_pods.py for some
+#: check-vm      end-to-end tests in a QEMU machine with pure cgroup v2
+#: fuzz          every fuzz target for FUZZ_SECONDS=60
+#: bench         POST to Ready, one by one and thirty at once
+#: sizes         start time and memory of each program
+#: fixtures      build/images/{nginx,busybox,probe}.tar
+#: layers        who includes what he may not
+#: fmt           format the C sources; fmt-check only looks
+#: install       programs and systemd units; PREFIX=/usr/local DESTDIR=
+#: clean         remove build/ and bin/
+#: variables     SAN=1 (sanitizers)  STATIC=1  CC=clang  V=1 (show commands)
 help:
-	@sed -n 's/^# ---- \(.*\)/\1/p' Makefile; echo; echo "targets: all deps up down check unit e2e fixtures fuzz layers" \
-		"fmt fmt-check sizes bench check-vm install clean; variables: SAN=1 STATIC=1 CC=clang V=1"
+	@sed -n 's/^#: //p' Makefile
 
 check-vm: all fixtures
 	@SHALLOP_BIN=$(abspath $(BIN)) tests/vm/check.sh
