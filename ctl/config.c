@@ -179,7 +179,7 @@ static int save(const struct kubeconfig *config)
 	struct err err = { 0 };
 
 	return kubeconfig_save(shaped, config->write_file, &err) < 0 ? command_fail("%s", err.text)
-								      : 0;
+								     : 0;
 }
 
 /* ---- view ---- */

@@ -71,13 +71,16 @@ static int merge_list(struct json_object *into, const struct json_object *from, 
 	for (size_t i = 0; i < json_len(theirs); i++) {
 		struct json_object *entry = json_idx(theirs, i);
 		const char *name = json_str_at(entry, "name");
-		struct json_object *inner = json_get(entry, lists[which].member);
+		struct json_object *inner = json_get(entry, lists[which].member), *command;
 
 		if (!name || kubeconfig_entry(into, list, name))
 			continue;
 		make_absolute(inner, "certificate-authority", file);
 		make_absolute(inner, "client-certificate", file);
 		make_absolute(inner, "client-key", file);
+		command = json_get(inner, "exec");
+		if (json_str_at(command, "command") && strchr(json_str_at(command, "command"), '/'))
+			make_absolute(command, "command", file);
 		if (json_add(ours, json_ref(entry)) < 0)
 			return -ENOMEM;
 	}
@@ -278,8 +281,8 @@ static int resolve_user(const struct json_object *user, const struct kubeconfig_
 	if (r < 0)
 		return r;
 	if (choose(&t->token, o->token, user, "token") < 0 ||
-	    choose(&t->username, NULL, user, "username") < 0 ||
-	    choose(&t->password, NULL, user, "password") < 0 ||
+	    choose(&t->username, o->username, user, "username") < 0 ||
+	    choose(&t->password, o->password, user, "password") < 0 ||
 	    choose(&t->impersonate, o->as, user, "as") < 0)
 		return err_set(err, -ENOMEM, "read user");
 	if (!t->token && token_file) {
@@ -307,10 +310,10 @@ static int resolve_cluster(const struct json_object *cluster, const struct kubec
 			      : json_truth(json_get(cluster, "insecure-skip-tls-verify"), false);
 	if (choose(&t->server, o->server, cluster, "server") < 0 ||
 	    choose(&t->tls_server_name, o->tls_server_name, cluster, "tls-server-name") < 0 ||
-	    choose(&t->proxy_url, NULL, cluster, "proxy-url") < 0)
+	    choose(&t->proxy_url, o->proxy_url, cluster, "proxy-url") < 0)
 		return err_set(err, -ENOMEM, "read cluster");
 	if (!t->server || !*t->server)
-		return copy(&t->server, "http://localhost:8080"); /* kubectl's own last resort */
+		return copy(&t->server, KUBECONFIG_NO_SERVER);
 	return 0;
 }
 

@@ -36,9 +36,13 @@ struct kubeconfig_target {
 	bool namespace_given; /* by flag or context, not the default */
 	char *context;	      /* its name, or "" */
 };
+/* kubectl's last resort, when nothing names a server. */
+#define KUBECONFIG_NO_SERVER "http://localhost:8080"
+
 struct kubeconfig_overrides {
 	const char *context, *cluster, *user, *namespace, *server, *token, *certificate_authority,
-		*client_certificate, *client_key, *tls_server_name, *as;
+		*client_certificate, *client_key, *tls_server_name, *as, *username, *password,
+		*proxy_url;
 	bool insecure, insecure_given;
 };
 /* -ENOENT and sentences as kubectl has them: `context "x" does not exist`. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/crypt.h"
 #include "base/tls.h"
 #include "base/websocket.h"
 
@@ -18,7 +19,8 @@ struct rest {
 	struct loop *loop;
 	struct tls_context *context; /* NULL: plain http */
 	struct http_client *http;    /* the kept connection, or NULL */
-	char *server, *host, *port, *prefix, *server_name, *token, *basic, *impersonate;
+	char *server, *host, *port, *prefix, *server_name, *token,
+		*impersonate; /* token: all of Authorization */
 	int64_t timeout_ns;
 	struct buf warned; /* warnings already shown, one a line */
 	/* the request under way */
@@ -114,6 +116,16 @@ int rest_new(const struct kubeconfig_target *target, int64_t timeout_ns, struct 
 		return r;
 	if (target->token && asprintf(&rest->token, "Bearer %s", target->token) < 0)
 		return err_set(err, -ENOMEM, "prepare the connection");
+	if (!rest->token && target->username && *target->username) {
+		auto_buf struct buf plain = { 0 }, encoded = { 0 };
+
+		(void)buf_printf(&plain, "%s:%s", target->username,
+				 target->password ? target->password : "");
+		(void)base64_encode(&encoded, plain.data, plain.len);
+		if (buf_error(&plain) || buf_error(&encoded) ||
+		    asprintf(&rest->token, "Basic %s", buf_str(&encoded)) < 0)
+			return err_set(err, -ENOMEM, "prepare the connection");
+	}
 	if (target->impersonate) {
 		rest->impersonate = strdup(target->impersonate);
 		if (!rest->impersonate)
@@ -136,7 +148,6 @@ struct rest *rest_free(struct rest *rest)
 	if (rest->token)
 		explicit_bzero(rest->token, strlen(rest->token));
 	free(rest->token);
-	free(rest->basic);
 	free(rest->server);
 	free(rest->host);
 	free(rest->port);
