@@ -17,8 +17,8 @@
 #include "base/time.h"
 
 #define PAUSE_MIN_MS 100
-#define PAUSE_MAX_MS 10000
-#define GOOD_RUN_NS  (30 * NS_PER_S) /* after which an exit counts as the first again */
+#define PAUSE_MAX_MS 3000
+#define GOOD_RUN_NS  (5 * NS_PER_S) /* after which an exit counts as the first again */
 
 struct keeper;
 struct kept {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper of an instance that `shallop up` started: it brings server and agent back when they die,
- * at once the first time and with growing pauses (to 10 s) when they keep dying. On a host with
+ * at once the first time and with growing pauses (to 3 s) when they keep dying. On a host with
  * systemd the packaged units do this instead. The keeper itself holds nothing: when it dies, server,
  * agent and pods go on, and the next `up` starts another.
  */

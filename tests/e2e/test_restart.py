@@ -80,6 +80,8 @@ def test_kill_server_and_agent_at_random(new_cluster):
             wait_back(cluster, role, old[role])
         cluster.wait("the API to answer", lambda: answers(cluster))
     cluster.wait("the node to be Ready", lambda: node_ready(cluster), 60)
+    cluster.wait("its session", lambda: cluster.kubectl("logs", "a", program=cluster.any_kubectl,
+                                                        check=False).returncode == 0, 60)
     assert identity(cluster) == before, f"seed {seed}"
     names = {c["metadata"]["name"] for c in cluster.get("configmaps")["items"]}
     assert set(acknowledged) <= names, f"seed {seed}"

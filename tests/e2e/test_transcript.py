@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -15,6 +16,14 @@ import pytest
 from conftest import POD_NGINX
 
 
+def listens(ip, port):
+    try:
+        socket.create_connection((ip, port), timeout=2).close()
+        return True
+    except OSError:
+        return False
+
+
 @pytest.fixture
 def nginx(cluster, kubectl, tmp_path):
     """pod_nginx.yaml applied and Ready; deleted afterwards."""
@@ -22,7 +31,8 @@ def nginx(cluster, kubectl, tmp_path):
     f.write_text(POD_NGINX)
     out = kubectl("apply", "-f", f).stdout
     assert out == "pod/nginx created\n"
-    cluster.pod_ready("nginx")
+    ip = cluster.pod_ready("nginx")["status"]["podIP"]
+    cluster.wait("nginx to listen", lambda: listens(ip, 80))  # without a readiness probe, Ready means started
     yield f
     kubectl("delete", "-f", f, "--ignore-not-found", "--grace-period=1")
 
