@@ -49,7 +49,7 @@ LDFLAGS := $(if $(STATIC),-static-pie,-pie) -Wl,-z,relro,-z,now -Wl,--as-needed 
 	  $(if $(SAN),-fsanitize=address$(comma)undefined) $(EXTRA_LDFLAGS)
 
 .PHONY: all deps check unit layers fmt fmt-check clean help install e2e fixtures fuzz fuzz-bins fuzz-run \
-	up down sizes bench check-vm
+	up down sizes bench bench-requests check-vm
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -221,6 +221,8 @@ sizes: all fixtures
 	@SHALLOP_BIN=$(abspath $(BIN)) tests/e2e/host.sh python3 tests/bench/sizes.py
 bench: all fixtures
 	@SHALLOP_BIN=$(abspath $(BIN)) tests/e2e/host.sh python3 tests/bench/bench.py
+bench-requests: all fixtures
+	@SHALLOP_BIN=$(abspath $(BIN)) tests/e2e/host.sh python3 tests/bench/requests.py
 
 PREFIX ?= /usr/local
 install: all
@@ -239,6 +241,7 @@ install: all
 #: check-vm      end-to-end tests in a QEMU machine with pure cgroup v2
 #: fuzz          every fuzz target for FUZZ_SECONDS=60
 #: bench         POST to Ready, one by one and thirty at once
+#: bench-requests  what GET, LIST and watch cost the server
 #: sizes         start time and memory of each program
 #: fixtures      build/images/{nginx,busybox,probe}.tar
 #: layers        who includes what he may not

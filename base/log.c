@@ -32,6 +32,11 @@ void log_open(const char *program, enum log_level most)
 	state.journal = getenv("JOURNAL_STREAM") != NULL;
 }
 
+bool log_wants(enum log_level level)
+{
+	return level <= state.most;
+}
+
 void log_say(enum log_level level, const char *fmt, ...)
 {
 	char line[1024], stamp[TIME_TEXT_MAX];

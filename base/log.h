@@ -6,11 +6,14 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/own.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_TRACE, LOG_LEVEL_COUNT };
 
 void log_open(const char *program, enum log_level most);
+bool log_wants(enum log_level level);
 void log_say(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 #define log_error(...) log_say(LOG_ERROR, __VA_ARGS__)

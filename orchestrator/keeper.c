@@ -77,10 +77,16 @@ static void on_foreign_exit(struct loop *loop, int fd, unsigned events, void *da
 	kept_again(kept);
 }
 
+/* Handed down from `up` to all that it starts; NULL ends the arguments. */
+static const char *verbose_flag(void)
+{
+	return log_wants(LOG_TRACE) ? "--verbose" : NULL;
+}
+
 static void exec_role(const struct instance *in, enum role role)
 {
-	const char *argv[] = { "shallop",   role_name(role), "--data-dir", in->data_dir,
-			       "--run-dir", in->run_dir,     NULL };
+	const char *argv[] = { "shallop",   role_name(role), "--data-dir",   in->data_dir,
+			       "--run-dir", in->run_dir,     verbose_flag(), NULL };
 	sigset_t none;
 
 	(void)sigemptyset(&none);
@@ -166,8 +172,8 @@ static int redirect(const char *log)
 
 int keeper_start(const struct instance *in, struct err *err)
 {
-	const char *argv[] = { "shallop",   "keep",	 "--data-dir", in->data_dir,
-			       "--run-dir", in->run_dir, NULL };
+	const char *argv[] = { "shallop",   "keep",	 "--data-dir",	 in->data_dir,
+			       "--run-dir", in->run_dir, verbose_flag(), NULL };
 	char dir[PATH_MAX], log[PATH_MAX];
 	pid_t pid;
 	int r;

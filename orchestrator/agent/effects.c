@@ -230,6 +230,7 @@ static void do_sandbox(struct nodepod *pod, const struct podmachine_effect *effe
 		r = make_sandbox(pod, ip, &err);
 	if (r < 0)
 		undo_sandbox(pod);
+	log_trace("pod %s/%s: sandbox", pod->namespace, pod->name);
 	tell(pod,
 	     &(struct podmachine_event){ .type = r < 0 ? POD_SANDBOX_FAILED : POD_SANDBOX_READY,
 					 .ip = ip,
@@ -393,6 +394,7 @@ static void do_start(struct nodepod *pod, const struct podmachine_effect *effect
 	if (r == 0) {
 		(void)snprintf(start->id, sizeof(start->id), "%s", effect->id);
 		list_append(&pod->starts, &start->link);
+		log_trace("pod %s/%s: handed over", pod->namespace, pod->name);
 		return;
 	}
 	free(start);

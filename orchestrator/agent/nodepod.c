@@ -275,6 +275,7 @@ bool nodepod_token_given(struct nodepod *pod, uint64_t request, const struct jso
 	if (!tokens_given(&pod->tokens, request, message, agent_now_ns(pod->agent)))
 		return false;
 	nodepod_save(pod);
+	log_trace("pod %s/%s: token", pod->namespace, pod->name);
 	if (pod->dir_fd < 0 || podmachine_finished(pod->machine))
 		return true;
 	nodepod_volume_context(pod, &ctx);

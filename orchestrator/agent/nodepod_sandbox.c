@@ -101,6 +101,7 @@ static void start_answered(struct nodepod *pod, const struct sandbox_event *from
 	list_remove(&s->link);
 	event.id = s->id;
 	if (from->type == SANDBOX_STARTED) {
+		log_trace("pod %s/%s: started", pod->namespace, pod->name);
 		event.type = POD_STARTED;
 		event.has_user = true;
 		event.uid = s->user.uid;
@@ -285,6 +286,7 @@ void nodepod_begin(struct nodepod *pod)
 {
 	struct err err = { 0 };
 
+	log_trace("pod %s/%s: desired", pod->namespace, pod->name);
 	if (!podmachine_wants_sandbox(pod->machine)) {
 		open_dir(pod);
 		nodepod_pump(pod);

@@ -3,10 +3,12 @@
 """`make bench`: POST to Ready of a busybox pod, one by one and thirty at once.
 
 One kept-alive HTTPS connection posts, another watches; a time is from the first byte of the POST to the
-event whose Ready condition is True. The image is unpacked beforehand. BENCH_FSYNC_MS delays every fsync and
-fdatasync of server and agent (LD_PRELOAD of tests/bench/slow_fsync.c).
+event whose Ready condition is True. The image is unpacked beforehand. Two clusters take turns: one as it is,
+one where every fsync and fdatasync takes 10 ms more (LD_PRELOAD of tests/bench/slow_fsync.c). The agent's
+trace tells the parts of a start; CPU time is what a busy machine does not falsify.
 """
 import base64
+import datetime
 import http.client
 import json
 import os
@@ -46,7 +48,8 @@ class Api:
         self.ctx, (self.host, port) = context_of(cluster)
         self.port = int(port)
         self.conn = self.connect()
-        self.ready, self.gone, self.cond = {}, set(), threading.Condition()
+        self.ready, self.bound, self.answered = {}, {}, {}
+        self.gone, self.cond = set(), threading.Condition()
         threading.Thread(target=self.watch, daemon=True).start()
 
     def connect(self):
@@ -72,6 +75,8 @@ class Api:
             meta = event["object"].get("metadata", {})
             conditions = event["object"].get("status", {}).get("conditions", [])
             with self.cond:
+                if event["object"].get("spec", {}).get("nodeName"):
+                    self.bound.setdefault(meta["name"], now)
                 if event["type"] == "DELETED":
                     self.gone.add(meta["name"])
                 elif any(c["type"] == "Ready" and c["status"] == "True" for c in conditions):
@@ -87,6 +92,7 @@ class Api:
         begin = time.perf_counter()
         for n in names:
             self.call("POST", "/api/v1/namespaces/default/pods", pod(n, ["sleep", "1000"]))
+            self.answered[n] = time.perf_counter()
         self.wait(self.ready, names)
         return begin
 
@@ -102,40 +108,96 @@ def percentile(values, p):
 
 
 def slow_fsync(delay_ms):
-    """Build the delaying library and let every program that is started from here on load it."""
+    """Build the delaying library; the environment that makes every program load it."""
     lib = ROOT / "build/slow_fsync.so"
     lib.parent.mkdir(exist_ok=True)
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", lib, ROOT / "tests/bench/slow_fsync.c"],
                    check=True)
-    os.environ.update(LD_PRELOAD=str(lib), SLOW_FSYNC_MS=str(delay_ms))
+    return {"LD_PRELOAD": str(lib), "SLOW_FSYNC_MS": str(delay_ms)}
 
 
-def measure(rounds, label):
-    cluster = Cluster()
-    try:
+def cpu_ms(pid):
+    """On a CPU, all threads; of children that have ended, to the next tick."""
+    own = sum(int(p.read_text().split()[0]) for p in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e6
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return own, sum(map(int, fields[13:15])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+
+class Subject:
+    """A cluster under measurement. The agent traces, so that a start can be taken apart."""
+    PARTS = ("POST answered", "bound", "desired", "sandbox", "token", "handed over", "started", "Ready seen")
+
+    def __init__(self, label, env):
+        self.label = label
+        self.cluster = Cluster()
+        self.cluster.env.update(env)
+        self.cluster.flags.append("--verbose")
         begin = time.perf_counter()
-        cluster.up()
-        first = time.perf_counter() - begin
-        cluster.load_images("busybox")
-        api = Api(cluster)
-        api.start(["warm"])  # the first start of an image is reported apart
-        times = []
-        for i in range(rounds):
-            begin = api.start([f"one-{i}"])
-            times.append(api.ready[f"one-{i}"] - begin)
-            api.delete([f"one-{i}"])
+        self.cluster.up()
+        self.first_up = time.perf_counter() - begin
+        self.cluster.load_images("busybox")
+        self.api = Api(self.cluster)
+        self.api.start(["warm"])  # the first start of an image is reported apart
+        self.begins, self.cpu = {}, [0, 0, 0]
+
+    def round(self, i):
+        name = f"one-{i}"
+        server, agent = self.cluster.pid("server"), self.cluster.pid("agent")
+        before = cpu_ms(server), cpu_ms(agent)
+        self.begins[name] = self.api.start([name])
+        self.api.delete([name])
+        after = cpu_ms(server), cpu_ms(agent)
+        for k, used in enumerate((after[0][0] - before[0][0], after[1][0] - before[1][0],
+                                  after[1][1] - before[1][1])):
+            self.cpu[k] += used
+
+    def thirty(self):
         names = [f"many-{i}" for i in range(30)]
-        begin = api.start(names)
-        many = max(api.ready[n] for n in names) - begin
-        ms = [t * 1000 for t in times]
-        print(f"{label:22} POST to Ready p50 {statistics.median(ms):6.1f} ms  p90 {percentile(ms, .9):6.1f} ms  "
-              f"min {min(ms):6.1f} ms   30 at once {many:5.2f} s   first up {first:4.2f} s")
+        begin = self.api.start(names)
+        return max(self.api.ready[n] for n in names) - begin
+
+    def traced(self):
+        """{pod: {part: perf_counter time}} from the agent's log."""
+        shift = time.time() - time.perf_counter()
+        times = {}
+        for line in (self.cluster.data / "logs/shallop.log").read_text().splitlines():
+            m = re.match(r"(\S+) .*: pod default/(one-\d+): (\w[\w ]*)$", line)
+            if m:
+                at = datetime.datetime.fromisoformat(m[1].replace("Z", "+00:00")).timestamp() - shift
+                times.setdefault(m[2], {})[m[3]] = at
+        return times
+
+    def report(self, many):
+        ms = [(self.api.ready[n] - t) * 1000 for n, t in self.begins.items()]
+        n = len(ms)
+        print(f"{self.label:16} POST to Ready p50 {statistics.median(ms):6.1f} ms  p90 {percentile(ms, .9):6.1f}  "
+              f"min {min(ms):6.1f}   30 at once {many:5.2f} s   first up {self.first_up:4.2f} s")
+        print(f"{'':16} CPU of a pod's start and end: server {self.cpu[0] / n:.1f} ms, agent {self.cpu[1] / n:.1f} ms, "
+              f"its shim and containers {self.cpu[2] / n:.1f} ms")
+        traced, rows = self.traced(), []
+        for part in self.PARTS:
+            at = {"POST answered": self.api.answered, "bound": self.api.bound, "Ready seen": self.api.ready}.get(part)
+            values = [((at or {k: v[part] for k, v in traced.items() if part in v}).get(name, begin) - begin) * 1000
+                      for name, begin in self.begins.items()]
+            rows.append(f"{part} {statistics.median(values):.1f}")
+        print(f"{'':16} ms from POST, medians: {', '.join(rows)}")
+
+
+def main():
+    rounds = int(os.environ.get("BENCH_ROUNDS", "50"))
+    subjects = []
+    try:
+        for label, env in (("fsync as it is", {}), ("fsync + 10 ms", slow_fsync(10))):
+            subjects.append(Subject(label, env))
+        for i in range(rounds):  # in turn: the machine's other work meets both
+            for s in subjects:
+                s.round(i)
+        for s in subjects:
+            s.report(s.thirty())
     finally:
-        cluster.destroy()
+        for s in subjects:
+            s.cluster.destroy()
 
 
 if __name__ == "__main__":
-    n = int(os.environ.get("BENCH_ROUNDS", "50"))
-    measure(n, "fsync as it is")
-    slow_fsync(10)
-    measure(max(n // 2, 10), "fsync + 10 ms")
+    main()
