@@ -111,12 +111,16 @@ static void put_head(struct buf *out, const char *op, const char *kind, const ch
 	put_member(out, "revision", revision);
 }
 
+/* NULL: it could not be made. */
 static void send_message(struct nodeset *set, const struct buf *message)
 {
-	set->send(set->data, message->data, message->len);
+	if (message)
+		set->send(set->data, message->data, message->len);
+	else
+		set->send(set->data, NULL, 0);
 }
 
-/* The message that sets @object; NULL: out of memory (the next session makes up for it). */
+/* The message that sets @object; NULL: out of memory. */
 static const struct buf *set_message(struct nodesets *sets, enum node_kind kind,
 				     const struct object *object, const char *revision)
 {
@@ -135,10 +139,7 @@ static const struct buf *set_message(struct nodesets *sets, enum node_kind kind,
 static void send_set(struct nodeset *set, enum node_kind kind, const struct object *object,
 		     const char *revision)
 {
-	const struct buf *message = set_message(set->sets, kind, object, revision);
-
-	if (message)
-		send_message(set, message);
+	send_message(set, set_message(set->sets, kind, object, revision));
 }
 
 static void send_remove(struct nodeset *set, const char *kind, const char *namespace,
@@ -149,8 +150,7 @@ static void send_remove(struct nodeset *set, const char *kind, const char *names
 	out->failed = 0;
 	put_head(out, "remove", kind, namespace, name, uid, revision);
 	(void)buf_putc(out, '}');
-	if (buf_error(out) == 0)
-		send_message(set, out);
+	send_message(set, buf_error(out) == 0 ? out : NULL);
 }
 
 static const char *revision_of(const struct object *object, char text[REVISION_MAX])
@@ -464,8 +464,11 @@ static int take_pod(struct nodeset *set, const struct object *object, struct set
 static void pod_changed(struct nodeset *set, const struct object *object)
 {
 	struct set_pod *pod;
+	int r = take_pod(set, object, &pod);
 
-	if (take_pod(set, object, &pod) <= 0)
+	if (r < 0)
+		send_message(set, NULL);
+	if (r <= 0)
 		return;
 	for (size_t i = 0; i < pod->n_needs; i++)
 		send_need(set, pod->needs[i]);
@@ -525,9 +528,11 @@ static void on_node(struct core *core, enum core_event_type type, struct object 
 
 	(void)core;
 	(void)old;
-	if (!set || node_digest(object, revision) < 0)
+	if (!set)
 		return;
-	if (type == CORE_DELETED) {
+	if (node_digest(object, revision) < 0) {
+		send_message(set, NULL);
+	} else if (type == CORE_DELETED) {
 		send_remove(set, "Node", "", object_name(object), object_uid(object), revision);
 		*set->node_revision = '\0';
 	} else if (strcmp(revision, set->node_revision) != 0) {
@@ -583,8 +588,8 @@ static void on_secret(struct core *core, enum core_event_type type, struct objec
 static void shared_changed(struct nodesets *sets, enum node_kind kind, enum core_event_type type,
 			   struct object *object)
 {
+	const struct buf *message = NULL;
 	char revision[REVISION_MAX];
-	bool made = false;
 
 	map_for_each (node, next, &sets->nodes) {
 		struct nodeset *set = map_entry(node, struct nodeset, node);
@@ -595,9 +600,11 @@ static void shared_changed(struct nodesets *sets, enum node_kind kind, enum core
 			send_remove(set, kinds[kind].kind, object_namespace(object),
 				    object_name(object), object_uid(object),
 				    revision_of(object, revision));
-		else if (made || set_message(sets, kind, object, revision_of(object, revision)))
-			send_message(set, &sets->message); /* made once for all nodes */
-		made = true;
+		else if (message ||
+			 (message = set_message(sets, kind, object, revision_of(object, revision))))
+			send_message(set, message); /* made once for all nodes */
+		else
+			send_message(set, NULL);
 	}
 }
 

@@ -27,7 +27,8 @@ struct nodesets *nodesets_free(struct nodesets *sets);
 
 /*
  * One `desired` message without its opening brace and seq: `"op":"set","kind":"Pod",…}`. Called
- * from nodeset_start() and while the core publishes; may not call back into the nodeset.
+ * from nodeset_start() and while the core publishes; may not call back into the nodeset. @fields NULL:
+ * memory is out, and the node would miss something: its session must end.
  */
 typedef void nodeset_send_fn(void *data, const char *fields, size_t len);
 int nodeset_new(struct nodesets *sets, const char *node, nodeset_send_fn *send, void *data,

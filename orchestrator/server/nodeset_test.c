@@ -7,6 +7,7 @@
 
 #include "base/crypt.h"
 #include "orchestrator/server/auth.h"
+#include "orchestrator/server/kubeconfig.h"
 #include "orchestrator/server/podranges.h"
 #include "tests/unit/test.h"
 
@@ -322,6 +323,74 @@ TEST(podranges_of_any_size)
 		bench_init(&b);
 	}
 	bench_done(&b);
+}
+
+static void on_send_nothing(void *data, const char *fields, size_t len)
+{
+	(void)data;
+	CHECK(!fields || fields[len - 1] == '}'); /* never half a message */
+}
+
+/* Each step of making things fails once: what is returned is whole or nothing. */
+TEST(server_parts_are_made_whole_or_not_at_all)
+{
+	struct bench b;
+	bool hit = true;
+
+	for (unsigned nth = 1; hit; nth++) {
+		struct nodeset *set = NULL;
+		struct auth *auth = NULL;
+		int a, n;
+
+		bench_init(&b);
+		fault_arm(nth);
+		a = auth_new(b.core, "pem", "https://issuer", &auth);
+		n = nodeset_new(b.sets, "n1", on_send_nothing, &b, &set);
+		hit = fault_disarm();
+		CHECK(hit || (a == 0 && n == 0));
+		CHECK((a == 0) == (auth != NULL) && (n == 0) == (set != NULL));
+		if (set) { /* and half of a difference can be thrown away */
+			fault_arm(nth);
+			n = nodeset_start(set, NULL);
+			hit |= fault_disarm();
+			CHECK(n <= 0);
+		}
+		(void)nodeset_free(set);
+		(void)auth_free(auth);
+		bench_done(&b);
+	}
+}
+
+TEST(kubeconfig_is_yaml_with_everything_in_it)
+{
+	const struct kubeconfig config = {
+		.name = "shallop-a1b2c3",
+		.server = "https://10.0.0.7:6443",
+		.ca_pem = "CA",
+		.cert_pem = "CERT",
+		.key_pem = "KEY",
+	};
+	auto_buf struct buf text = { 0 };
+
+	CHECK_INT(kubeconfig_write(&config, &text), 0);
+	CHECK_STR(buf_str(&text), "apiVersion: v1\n"
+				  "clusters:\n"
+				  "- cluster:\n"
+				  "    certificate-authority-data: Q0E=\n"
+				  "    server: https://10.0.0.7:6443\n"
+				  "  name: shallop-a1b2c3\n"
+				  "contexts:\n"
+				  "- context:\n"
+				  "    cluster: shallop-a1b2c3\n"
+				  "    user: shallop-a1b2c3\n"
+				  "  name: shallop-a1b2c3\n"
+				  "current-context: shallop-a1b2c3\n"
+				  "kind: Config\n"
+				  "users:\n"
+				  "- name: shallop-a1b2c3\n"
+				  "  user:\n"
+				  "    client-certificate-data: Q0VSVA==\n"
+				  "    client-key-data: S0VZ\n");
 }
 
 /* ---- auth, on the same bench ---- */

@@ -13,11 +13,26 @@
 
 /* ---- out ---- */
 
+/* The node would miss something: it shall come again, and get the difference. */
+static void give_up(struct session *s, const struct err *err)
+{
+	if (s->failed)
+		return;
+	s->failed = true;
+	(void)wire_refuse(s->options.wire, err);
+}
+
 static void send_json(struct session *s, enum wire_message type, const struct buf *text)
 {
-	if (buf_error(text) == 0)
+	int r = buf_error(text);
+	struct err err = { 0 };
+
+	if (r == 0) { /* when the wire's queue is full, it ends by itself */
 		(void)wire_send(s->options.wire, type, text->data, text->len);
-	/* else, or when the wire's queue is full: it ends, and the next session makes up for it */
+		return;
+	}
+	(void)err_set(&err, r, "message to node %s", s->node);
+	give_up(s, &err);
 }
 
 static void on_desired(void *data, const char *fields, size_t len)
@@ -26,7 +41,10 @@ static void on_desired(void *data, const char *fields, size_t len)
 	auto_buf struct buf text = BUF_INIT(WIRE_MESSAGE_MAX);
 
 	(void)buf_printf(&text, "{\"seq\":%" PRIu64 ",", ++s->seq_out);
-	(void)buf_append(&text, fields, len);
+	if (fields)
+		(void)buf_append(&text, fields, len);
+	else
+		text.failed = -ENOMEM;
 	send_json(s, WIRE_DESIRED, &text);
 }
 
@@ -115,10 +133,10 @@ void session_written(struct core *core, int result, const char *sentence, struct
 
 	(void)core;
 	(void)object;
-	if (result < 0 && s && is_transient(result) && !s->failed) {
-		s->failed = true; /* what is not acknowledged comes again with the next session */
+	if (result < 0 && s && is_transient(result)) {
+		/* What is not acknowledged comes again with the next session. */
 		(void)err_say(&err, result, "%s", sentence ? sentence : err_text(result));
-		(void)wire_refuse(s->options.wire, &err);
+		give_up(s, &err);
 	} else if (result < 0 && result != -ENOENT && result != -ESTALE && s) {
 		log_warn("node %s: %s", s->node, sentence ? sentence : err_text(result));
 	}
@@ -176,10 +194,8 @@ void session_registered(struct session *s)
 
 	s->registered = true;
 	session_renew_lease(s);
-	if (s->have && !s->started && start_set(s, &err) < 0) {
-		s->failed = true;
-		(void)wire_refuse(s->options.wire, &err);
-	}
+	if (s->have && !s->started && start_set(s, &err) < 0)
+		give_up(s, &err);
 }
 
 /* ---- tokens and certificates ---- */
