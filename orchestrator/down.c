@@ -168,25 +168,31 @@ static int purge(const struct instance *in, struct err *err)
 	int r;
 
 	instance_data_path(in, "agent/state", state, sizeof(state));
-	r = netns_purge(in->id, state, err);
-	if (r == 0)
-		r = remove_cgroup(in, err);
-	if (r < 0)
-		return r;
+	/* With the id lost, its names are too; those of the default instance are not ours to take. */
+	if (in->known || strcmp(in->data_dir, INSTANCE_DATA_DIR) == 0) {
+		r = netns_purge(in->id, state, err);
+		if (r == 0)
+			r = remove_cgroup(in, err);
+		if (r < 0)
+			return r;
+	}
 	userconfig_forget(in);
 	instance_run_path(in, "ns", pins, sizeof(pins));
 	if (umount2(pins, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
 		return err_set(err, -errno, "unmount %s", pins);
+	r = path_remove_tree_at(AT_FDCWD, in->data_dir, err);
+	if (r < 0)
+		return r;
+	/* Last, for the lock of `up` and `down` is in it: once that is gone the next `up` may begin. */
 	r = path_remove_tree_at(AT_FDCWD, in->run_dir, err);
-	if (r == 0)
-		r = path_remove_tree_at(AT_FDCWD, in->data_dir, err);
-	return r;
+	return r == -ENOTEMPTY ? 0 : r;
 }
 
 int verb_down(struct verb_options *options, int argc, char **argv)
 {
 	static const enum role order[] = { ROLE_KEEPER, ROLE_AGENT, ROLE_SERVER };
 	const struct instance *in = &options->instance;
+	auto_close int lock_fd = -EBADF;
 	struct err err = { 0 };
 	int r = 0;
 
@@ -196,6 +202,11 @@ int verb_down(struct verb_options *options, int argc, char **argv)
 	if (geteuid() != 0) {
 		(void)err_say(&err, -EPERM, "`shallop down` needs root: run it with sudo");
 		return verb_fail(&err, "SH001", NULL);
+	}
+	if (access(in->run_dir, F_OK) == 0 || access(in->data_dir, F_OK) == 0) {
+		lock_fd = instance_lock_verb(in, &err);
+		if (lock_fd < 0)
+			return verb_fail(&err, "SH005", NULL);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(order) && r == 0; i++)
 		r = end_role(in, order[i], &err);

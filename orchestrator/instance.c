@@ -81,55 +81,107 @@ void instance_title(const struct instance *in, char *text, size_t size)
 	(void)snprintf(text, size, "shallop%s%s", *in->id ? "-" : "", in->id);
 }
 
-static int load_id(struct instance *in, struct err *err)
+/* No id belongs to the default data directory, and to it alone: an emptied file elsewhere must not make
+ * `down --purge` take the default instance's network. */
+static bool is_id(const struct instance *in, const char *text, size_t len)
+{
+	if (len == 0)
+		return strcmp(in->data_dir, INSTANCE_DATA_DIR) == 0;
+	return len == 6 && strspn(text, "0123456789abcdef") >= 6;
+}
+
+/* The id is kept twice, in D/instance and in D/settings.json: if one is lost, the other tells. */
+static int load_id(struct instance *in, const struct json_object *settings, struct err *err)
 {
 	auto_buf struct buf text = BUF_INIT(64);
+	const char *id = json_str_at(settings, "instance");
 	char path[PATH_MAX];
 	size_t len;
 	int r;
 
 	instance_data_path(in, "instance", path, sizeof(path));
 	r = fd_read_file(path, &text, err);
-	if (r < 0)
+	len = r < 0 ? 0 : strcspn(buf_str(&text), "\n");
+	if (r == 0 && is_id(in, buf_str(&text), len))
+		id = buf_str(&text);
+	else if (id && is_id(in, id, strlen(id)))
+		len = strlen(id);
+	else if (r < 0)
 		return r;
-	len = strcspn(buf_str(&text), "\n");
-	if (len != 0 && (len != 6 || strspn(buf_str(&text), "0123456789abcdef") != 6))
-		return err_say(err, -EINVAL, "%s: not an instance id (6 hex digits)", path);
-	(void)snprintf(in->id, sizeof(in->id), "%.*s", (int)len, buf_str(&text));
+	else
+		return err_say(err, -EUCLEAN,
+			       "%s: not an instance id (6 hex digits), and settings.json beside it "
+			       "has none either: write the ID of this instance's nft table "
+			       "\"shallop-ID\" into it",
+			       path);
+	(void)snprintf(in->id, sizeof(in->id), "%.*s", (int)len, id);
+	in->known = true;
+	return 0;
+}
+
+static int read_settings(const char *path, struct json_object **ret, struct err *err)
+{
+	auto_buf struct buf text = BUF_INIT(65536);
+	int r = fd_read_file(path, &text, err);
+
+	if (r == -ENOENT)
+		return 0; /* killed between the two files of the first `up`: the defaults hold */
+	if (r == 0)
+		r = json_parse(buf_str(&text), text.len, ret, err);
+	if (r == 0 && json_kind(*ret) != JSON_OBJECT)
+		r = err_say(err, -EUCLEAN, "not an object");
+	return r < 0 ? err_say(err, -EUCLEAN,
+			       "%s is damaged (%.200s): move it away and give `shallop up` the "
+			       "flags "
+			       "of the first `up` again",
+			       path, err ? err->text : "")
+		     : 0;
+}
+
+static int take_port(const struct json_object *json, const char *key, const char *path, int *ret,
+		     struct err *err)
+{
+	int64_t port = json_get(json, key) ? json_int_at(json, key, 0) : *ret;
+
+	if (port < 1 || port > 65535)
+		return err_say(err, -EUCLEAN, "%s: \"%s\" is not a port from 1 to 65535", path,
+			       key);
+	*ret = (int)port;
 	return 0;
 }
 
 int instance_load(struct instance *in, struct err *err)
 {
-	auto_buf struct buf text = BUF_INIT(65536);
 	auto_json struct json_object *json = NULL;
+	struct err bad = { 0 };
 	char path[PATH_MAX];
-	int r;
+	int r, damage;
 
-	r = load_id(in, err);
-	if (r < 0)
-		return r;
 	instance_data_path(in, "settings.json", path, sizeof(path));
-	r = fd_read_file(path, &text, err);
-	if (r == -ENOENT)
-		return 0; /* killed between the two files of the first `up`: the defaults hold */
+	damage = read_settings(path, &json, &bad);
+	r = load_id(in, json, err);
 	if (r < 0)
 		return r;
-	r = json_parse(buf_str(&text), text.len, &json, err);
-	if (r < 0)
-		return err_prefix(err, r, "%s", path);
+	if (damage < 0)
+		return err_say(err, damage, "%s", bad.text);
+	if (!json)
+		return 0;
 	if (json_int_at(json, "version", 0) > SETTINGS_VERSION)
 		return err_say(err, -EPROTONOSUPPORT,
 			       "%s was written by a newer shallop: upgrade this one", path);
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		const char *value = json_str(json_get(json, texts[i].key));
+		const struct json_object *field = json_get(json, texts[i].key);
+		const char *value = json_str(field);
 
+		if (field && (!value || strlen(value) >= texts[i].size))
+			return err_say(err, -EUCLEAN,
+				       "%s: \"%s\" is not a text of at most %zu bytes", path,
+				       texts[i].key, texts[i].size - 1);
 		if (value)
 			copy((char *)in + texts[i].offset, texts[i].size, value);
 	}
-	in->port = (int)json_int_at(json, "port", in->port);
-	in->node_port = (int)json_int_at(json, "node_port", in->node_port);
-	return 0;
+	r = take_port(json, "port", path, &in->port, err);
+	return r < 0 ? r : take_port(json, "node_port", path, &in->node_port, err);
 }
 
 static int save_id(struct instance *in, struct err *err)
@@ -139,8 +191,12 @@ static int save_id(struct instance *in, struct err *err)
 	int n;
 
 	instance_data_path(in, "instance", path, sizeof(path));
-	if (access(path, F_OK) == 0)
-		return load_id(in, err);
+	if (access(path, F_OK) == 0 && load_id(in, NULL, NULL) == 0)
+		return 0;
+	if (in->known) /* settings.json told: the file is written anew */
+		return fd_write_file_at(AT_FDCWD, path, line,
+					(size_t)snprintf(line, sizeof(line), "%s\n", in->id), 0644,
+					err);
 	if (strcmp(in->data_dir, INSTANCE_DATA_DIR) != 0) {
 		random_bytes(raw, sizeof(raw));
 		(void)snprintf(in->id, sizeof(in->id), "%02x%02x%02x", raw[0], raw[1], raw[2]);
@@ -170,6 +226,8 @@ int instance_save(struct instance *in, struct err *err)
 	if (r < 0)
 		return r;
 	r = json_put_int(json, "version", SETTINGS_VERSION);
+	if (r == 0)
+		r = json_put_str(json, "instance", in->id);
 	for (size_t i = 0; i < ARRAY_LEN(texts) && r == 0; i++)
 		r = json_put_str(json, texts[i].key, (const char *)in + texts[i].offset);
 	if (r == 0)
@@ -186,6 +244,38 @@ int instance_save(struct instance *in, struct err *err)
 	    memcmp(old.data, text.data, text.len) == 0)
 		return 0;
 	return fd_write_file_at(AT_FDCWD, path, text.data, text.len, 0644, err);
+}
+
+int instance_lock_verb(const struct instance *in, struct err *err)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	instance_run_path(in, "verb.lock", path, sizeof(path));
+	for (bool told = false;;) {
+		auto_close int fd = -EBADF;
+		int r = path_mkdirs(in->run_dir, 0755, err);
+
+		if (r < 0)
+			return r;
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		if (fd < 0 && errno == ENOENT)
+			continue; /* purged between the two calls */
+		if (fd < 0)
+			return err_set(err, -errno, "open %s", path);
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			if (!told)
+				(void)fprintf(stderr,
+					      "shallop: waiting for another `up` or `down` of %s\n",
+					      in->data_dir);
+			told = true;
+			if (flock(fd, LOCK_EX) < 0 && errno != EINTR)
+				return err_set(err, -errno, "lock %s", path);
+		}
+		/* The one before may have been a purge: then this file is nobody's any more. */
+		if (fstat(fd, &st) == 0 && st.st_nlink > 0)
+			return take_fd(&fd);
+	}
 }
 
 static void lock_path(const struct instance *in, enum role role, char *text, size_t size)

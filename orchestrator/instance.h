@@ -21,6 +21,7 @@ enum role { ROLE_SERVER, ROLE_AGENT, ROLE_KEEPER, ROLE_COUNT };
 struct instance {
 	char data_dir[256], run_dir[256];
 	char id[7]; /* "" for the default data directory, else 6 hex digits */
+	bool known; /* the id was read, whatever became of the settings */
 	/* settings, as the flags of `up` */
 	char address[64]; /* the node's and the API's address; "" until found */
 	char node_name[254];
@@ -31,7 +32,8 @@ struct instance {
 /* The defaults of the flags. */
 void instance_init(struct instance *instance);
 /* Read id and settings of an existing instance over what is in *instance (the directories stay).
- * -ENOENT: there is none. */
+ * -ENOENT: there is none; -EUCLEAN: a file is damaged; -EPROTONOSUPPORT: written by a newer version.
+ * If instance->known, `down` can do its work all the same. */
 int instance_load(struct instance *instance, struct err *err);
 /* Make the directories and the id if they are missing, and keep the settings. */
 int instance_save(struct instance *instance, struct err *err);
@@ -47,6 +49,11 @@ void instance_title(const struct instance *instance, char *text, size_t size);
  * instance_lock() returns the fd to keep open; -EBUSY: another holds it, its pid is in the sentence.
  */
 int instance_lock(const struct instance *instance, enum role role, struct err *err);
+/*
+ * One `up` or `down` of an instance at a time: waits (and says so on stderr) until the others are done.
+ * Returns the fd to keep open. A purge unlinks the file while it holds it.
+ */
+int instance_lock_verb(const struct instance *instance, struct err *err);
 /* The living holder's pid; 0: none. */
 pid_t instance_holder(const struct instance *instance, enum role role);
 const char *role_name(enum role role);

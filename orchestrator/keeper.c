@@ -123,10 +123,21 @@ static void kept_start(struct loop *loop, void *data)
 	}
 }
 
+/*
+ * Whoever ends the keeper looks for server and agent next, by their locks. One that was started a
+ * moment ago may not hold its lock yet, and would live on unseen.
+ */
 static void on_term(struct loop *loop, int signo, void *data)
 {
+	struct keeper *keeper = data;
+
 	(void)signo;
-	(void)data;
+	for (size_t i = 0; i < ARRAY_LEN(keeper->kept); i++) {
+		const struct kept *kept = &keeper->kept[i];
+
+		if (kept->pid > 0 && instance_holder(keeper->instance, kept->role) != kept->pid)
+			(void)kill(kept->pid, SIGKILL);
+	}
 	loop_stop(loop);
 }
 
@@ -141,7 +152,7 @@ int keeper_run(const struct instance *in, struct err *err)
 	if (r < 0)
 		return r;
 	keeper.loop = loop;
-	r = loop_signal(loop, SIGTERM, on_term, NULL);
+	r = loop_signal(loop, SIGTERM, on_term, &keeper);
 	if (r < 0)
 		return err_set(err, r, "watch signals");
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++) {

@@ -179,6 +179,13 @@ static int options_read(const struct verb *verb, struct verb_options *options, i
 	if (r < 0)
 		return r;
 	r = instance_load(&options->instance, err);
+	if (verb->run == verb_down && r < 0 && (options->instance.known || r == -ENOENT)) {
+		(void)fprintf(stderr, "shallop: %s\n",
+			      r == -ENOENT
+				      ? "no instance there (any more): looking for remains only"
+				      : err->text);
+		r = 0;
+	}
 	if (r == -ENOENT && verb->needs_instance)
 		return err_say(err, -ENOENT,
 			       "there is no instance in %s: `sudo shallop up` makes one",

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/path.h"
 #include "netns/netns.h"
 #include "orchestrator/agent/agent.h"
@@ -33,11 +34,18 @@ static int role_begin(struct instance *in, enum role role, struct err *err)
 	return r < 0 ? r : instance_lock(in, role, err);
 }
 
-static int role_end(const struct err *err, int r)
+/* A failure goes to the log and to whoever waits for READY=1: `up` need not wait in vain. */
+static int role_end(enum role role, const struct err *err, int r)
 {
+	char state[640];
+
 	if (r >= 0)
 		return EXIT_DONE;
 	log_error("%s", err->text);
+	(void)snprintf(state, sizeof(state), "ERRNO=%d\nthe %s ended: %s", -r, role_name(role),
+		       err->text);
+	if (r != -EBUSY) /* the one that runs already will speak for itself */
+		(void)notify_send(state);
 	return EXIT_FAILED;
 }
 
@@ -53,9 +61,9 @@ int verb_server(struct verb_options *options, int argc, char **argv)
 		return EXIT_USAGE;
 	r = role_begin(in, ROLE_SERVER, &err);
 	if (r < 0)
-		return role_end(&err, r);
+		return role_end(ROLE_SERVER, &err, r);
 	server_options_of(in, &server);
-	return role_end(&err, server_run(&server, &err));
+	return role_end(ROLE_SERVER, &err, server_run(&server, &err));
 }
 
 /* bin/shallop-shim beside this program. */
@@ -112,7 +120,7 @@ int verb_agent(struct verb_options *options, int argc, char **argv)
 	if (r >= 0)
 		r = server_of(options, host, sizeof(host), &port, &err);
 	if (r < 0)
-		return role_end(&err, r);
+		return role_end(ROLE_AGENT, &err, r);
 	struct agent_options agent = {
 		.data_dir = in->data_dir,
 		.run_dir = in->run_dir,
@@ -126,7 +134,7 @@ int verb_agent(struct verb_options *options, int argc, char **argv)
 		.cluster_domain = in->cluster_domain,
 		.shim_path = shim,
 	};
-	return role_end(&err, agent_run(&agent, &err));
+	return role_end(ROLE_AGENT, &err, agent_run(&agent, &err));
 }
 
 /* `node issue NAME DIR`: what an agent elsewhere needs to be NAME, to be carried there by hand. */
@@ -159,7 +167,7 @@ int verb_keep(struct verb_options *options, int argc, char **argv)
 	r = role_begin(&options->instance, ROLE_KEEPER, &err);
 	if (r >= 0)
 		r = keeper_run(&options->instance, &err);
-	return role_end(&err, r);
+	return role_end(ROLE_KEEPER, &err, r);
 }
 
 void server_options_of(const struct instance *in, struct server_options *ret)

@@ -68,7 +68,7 @@ static int wait_ready(const struct instance *in, int notify_fd, unsigned waiting
 {
 	while (waiting) {
 		int64_t left_ms = (deadline_ns - time_monotonic_ns()) / NS_PER_MS;
-		char text[512];
+		char text[1024];
 		pid_t pid;
 		ssize_t n;
 
@@ -80,6 +80,8 @@ static int wait_ready(const struct instance *in, int notify_fd, unsigned waiting
 			continue;
 		if (n < 0)
 			return err_set(err, (int)n, "wait for server and agent");
+		if (strncmp(text, "ERRNO=", 6) == 0) /* it ends, and says why (roles.c) */
+			return err_say(err, -ECHILD, "%s", text + strcspn(text, "\n") + 1);
 		if (!strstr(text, "READY=1"))
 			continue;
 		for (unsigned role = 0; role < ROLE_COUNT; role++)
@@ -176,6 +178,7 @@ int verb_up(struct verb_options *options, int argc, char **argv)
 {
 	struct instance *in = &options->instance;
 	int64_t deadline_ns = time_monotonic_ns() + options->timeout_s * NS_PER_S;
+	auto_close int lock_fd = -EBADF;
 	unsigned missing = 0;
 	struct err err = { 0 };
 	char log[PATH_MAX];
@@ -187,6 +190,9 @@ int verb_up(struct verb_options *options, int argc, char **argv)
 	r = check_host(&err);
 	if (r < 0)
 		return verb_fail(&err, "SH001", NULL);
+	lock_fd = instance_lock_verb(in, &err);
+	if (lock_fd < 0)
+		return verb_fail(&err, "SH002", NULL);
 	for (unsigned role = ROLE_SERVER; role <= ROLE_AGENT; role++)
 		if (!instance_holder(in, role))
 			missing |= 1u << role;

@@ -415,6 +415,18 @@ static bool is_named(int dir_fd, const char *common_name)
 	       strcmp(info.common_name, common_name) == 0;
 }
 
+/* A node's key is as good as any other: one that cannot be read (a full disk, a power cut) goes. */
+static void forget_broken_key(int dir_fd)
+{
+	auto_buf struct buf key = { 0 }, pub = BUF_INIT(PKI_PEM_MAX);
+
+	if (!has_file(dir_fd, "node.key") || (read_pem(dir_fd, "node.key", &key, NULL) == 0 &&
+					      key_public_pem(buf_str(&key), &pub, NULL) == 0))
+		return;
+	(void)unlinkat(dir_fd, "node.key", 0);
+	(void)unlinkat(dir_fd, "node.crt", 0);
+}
+
 int server_pki_issue_node_to(const struct server_options *options, const char *node,
 			     const char *dir, struct err *err)
 {
@@ -430,6 +442,8 @@ int server_pki_issue_node_to(const struct server_options *options, const char *n
 	if (r == 0)
 		r = write_changed(node_fd, "ca.crt", &ca_crt, 0644, err);
 	node_request(node, text, sizeof(text), &request);
+	if (r == 0)
+		forget_broken_key(node_fd);
 	if (r == 0)
 		r = ensure_leaf(node_fd, "node", !is_named(node_fd, text), &request, &ca_crt,
 				&ca_key, err);
