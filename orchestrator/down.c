@@ -162,6 +162,21 @@ static int remove_cgroup(const struct instance *in, struct err *err)
 	return cgroup_remove(&host, name, err);
 }
 
+/* Everything in @dir and @dir itself, unless it is a mount point (a disk of its own): that stays, empty. */
+static int remove_dir(const char *dir, struct err *err)
+{
+	int r = path_remove_tree_at(AT_FDCWD, dir, err);
+	auto_close int fd = -EBADF;
+	struct stat st, parent;
+
+	if (r != -EBUSY)
+		return r;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || fstatat(fd, "..", &parent, 0) < 0)
+		return r;
+	return st.st_dev != parent.st_dev ? 0 : r;
+}
+
 static int purge(const struct instance *in, struct err *err)
 {
 	char state[PATH_MAX], pins[PATH_MAX];
@@ -180,11 +195,11 @@ static int purge(const struct instance *in, struct err *err)
 	instance_run_path(in, "ns", pins, sizeof(pins));
 	if (umount2(pins, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
 		return err_set(err, -errno, "unmount %s", pins);
-	r = path_remove_tree_at(AT_FDCWD, in->data_dir, err);
+	r = remove_dir(in->data_dir, err);
 	if (r < 0)
 		return r;
 	/* Last, for the lock of `up` and `down` is in it: once that is gone the next `up` may begin. */
-	r = path_remove_tree_at(AT_FDCWD, in->run_dir, err);
+	r = remove_dir(in->run_dir, err);
 	return r == -ENOTEMPTY ? 0 : r;
 }
 

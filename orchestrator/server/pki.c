@@ -257,6 +257,7 @@ static int ensure_leaf(int dir_fd, const char *name, bool stale, struct cert_req
 {
 	auto_buf struct buf key = { 0 }, crt = BUF_INIT(PKI_PEM_MAX);
 	char key_file[64], crt_file[64];
+	bool fresh;
 	int r;
 
 	(void)snprintf(key_file, sizeof(key_file), "%s.key", name);
@@ -264,11 +265,15 @@ static int ensure_leaf(int dir_fd, const char *name, bool stale, struct cert_req
 	r = ensure_key(dir_fd, key_file, key_new_p256, &key, err);
 	if (r < 0)
 		return r;
-	if (!stale && is_fresh(dir_fd, crt_file, certificate_now(buf_str(ca_crt))))
+	fresh = is_fresh(dir_fd, crt_file, certificate_now(buf_str(ca_crt)));
+	if (!stale && fresh)
 		return 0;
 	r = issue(request, buf_str(&key), buf_str(ca_crt), buf_str(ca_key), &crt, err);
 	if (r == 0)
 		r = write_pem(dir_fd, crt_file, &crt, 0644, err);
+	/* A full disk is no reason not to start: the old one lacks a new address at worst. */
+	if ((r == -ENOSPC || r == -EDQUOT || r == -EROFS) && fresh)
+		return 0;
 	return r < 0 ? r : 1;
 }
 

@@ -153,6 +153,40 @@ def test_a_broken_node_key_is_made_anew(stopped):
     cluster.pod_ready("b")
 
 
+def test_a_disk_of_its_own_full_then_purged():
+    """The data directory is a small file system: full, everything starts again; purged, it is empty."""
+    cluster = Cluster()
+    cluster.data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", cluster.data], check=True)
+    try:
+        cluster.up()
+        name = instance(cluster)
+        cluster.load_images("busybox")
+        cluster.apply(pod("a", ["sleep", "100000"]))
+        cluster.pod_ready("a")
+        with open(cluster.data / "fill", "wb", buffering=0) as fill, pytest.raises(OSError):
+            while True:
+                fill.write(bytes(65536))
+        refused = cluster.kubectl("create", "-f", "-", input=json.dumps(pod("b", ["true"])), check=False)
+        assert refused.returncode == 1 and "No space left on device" in refused.stderr
+        for role in ("server", "agent"):
+            old = cluster.pid(role)
+            os.kill(old, 9)
+            cluster.wait(f"the {role}", lambda r=role, o=old: cluster.pid(r) not in (0, o))
+        cluster.up()
+        cluster.pod_ready("a")
+        (cluster.data / "fill").unlink()
+        cluster.apply(pod("c", ["sleep", "100000"]))
+        cluster.pod_ready("c")
+        assert cluster.down("--purge").returncode == 0
+        assert list(cluster.data.iterdir()) == []
+    finally:
+        subprocess.run(["umount", cluster.data], check=True)
+    cluster.data.rmdir()
+    assert remains(cluster, name) == []
+    shutil.rmtree(cluster.dir)
+
+
 def test_down_meets_roles_that_are_just_born(new_cluster):
     """The keeper is ended between starting a role and the role's lock: nothing may live on."""
     cluster = new_cluster(images=())
