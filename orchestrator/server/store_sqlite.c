@@ -15,83 +15,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 
-#include "base/buf.h"
 #include "base/crypt.h"
 #include "base/fd.h"
-#include "base/list.h"
-#include "base/seal.h"
-#include "base/time.h"
+#include "orchestrator/server/store_sqlite_impl.h"
 
-#define APPLICATION_ID	 0x53684c70 /* "ShLp", in the file's header */
-#define RESERVE_BLOCK	 10000	    /* revisions reserved at a time */
-#define RESERVE_LOW	 5000	    /* … again when fewer are left */
-#define CHECKPOINT_PAGES 1000
-#define LAZY_WAIT_NS	 NS_PER_S
-#define LAZY_RECORDS_MAX 4096
-#define BALLAST_BYTES	 (256 << 10) /* given up when the disk is full, so that deletes succeed */
-#define BALLAST_SUFFIX	 ".ballast"
-#define KEY_SUFFIX	 ".key"
-/* What is sealed: objects whose key begins so. A sealed value begins with this byte, JSON never. */
-#define SEALED_PREFIX "secrets/"
-#define SEALED_MARK   '\x01'
-#define TEXT_OF_(x)   #x
-#define TEXT_OF(x)    TEXT_OF_(x)
-
-struct store_job {
-	struct list node;
-	const struct core_record *records; /* borrowed, or in ->copy */
-	size_t n;
-	uint64_t last_revision;
-	bool durable;
-	store_done_fn *done; /* NULL: already answered */
-	void *data;
-	struct err err;
-	struct buf copy;
-};
-
-struct store_sqlite {
-	struct store base;
-	struct loop *loop;
-	char *path;
-	sqlite3 *db;
-	sqlite3_stmt *put, *del, *number;
-	unsigned char key[SEAL_KEY]; /* of sealed values */
-	pthread_t thread;
-	bool running;
-	int wake_fd; /* finished jobs wait */
-
-	/* the loop's */
-	uint64_t reserved_on_disk; /* revisions up to here may be handed out */
-	struct store_stats stats;
-
-	/* the thread's */
-	uint64_t reserved; /* what the last successful transaction reserved */
-	int synchronous;   /* 2 FULL, 1 NORMAL: as the connection is set now */
-	int wal_pages;
-	int ballast_fd; /* -EBADF: there is none */
-	struct buf sealed;
-
-	/* shared, under @lock */
-	pthread_mutex_t lock;
-	pthread_cond_t cond;
-	struct list waiting, finished;
-	size_t lazy_records; /* in waiting jobs that nobody waits for */
-	bool urgent, stop;
-	uint64_t done_reserved;
-	struct store_stats done_stats;
-};
+#define APPLICATION_ID 0x53684c70 /* "ShLp", in the file's header */
+#define KEY_SUFFIX     ".key"
+#define TEXT_OF_(x)    #x
+#define TEXT_OF(x)     TEXT_OF_(x)
 
 /* ---- SQLite's errors as ours ---- */
 
-static int errno_of(sqlite3 *db, int rc)
+int store_sqlite_errno(sqlite3 *db, int rc)
 {
 	static const struct {
 		int rc, code;
@@ -112,9 +52,9 @@ static int errno_of(sqlite3 *db, int rc)
 	return -EIO;
 }
 
-static int say_sqlite(const struct store_sqlite *s, int rc, const char *doing, struct err *err)
+int store_sqlite_say(const struct store_sqlite *s, int rc, const char *doing, struct err *err)
 {
-	int code = errno_of(s->db, rc);
+	int code = store_sqlite_errno(s->db, rc);
 
 	switch (code) {
 	case -EBADMSG:
@@ -135,7 +75,7 @@ static int run_sql(struct store_sqlite *s, const char *sql, struct err *err)
 {
 	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 
-	return rc == SQLITE_OK ? 0 : say_sqlite(s, rc, "set up", err);
+	return rc == SQLITE_OK ? 0 : store_sqlite_say(s, rc, "set up", err);
 }
 
 static int read_number(struct store_sqlite *s, const char *sql, int64_t *ret, struct err *err)
@@ -148,7 +88,7 @@ static int read_number(struct store_sqlite *s, const char *sql, int64_t *ret, st
 	if (rc == SQLITE_ROW)
 		*ret = sqlite3_column_int64(stmt, 0);
 	sqlite3_finalize(stmt);
-	return rc == SQLITE_ROW ? 0 : say_sqlite(s, rc, "read", err);
+	return rc == SQLITE_ROW ? 0 : store_sqlite_say(s, rc, "read", err);
 }
 
 /* ---- opening ---- */
@@ -217,7 +157,7 @@ static int prepare(struct store_sqlite *s, struct err *err)
 		int rc = sqlite3_prepare_v3(s->db, table[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
 					    table[i].stmt, NULL);
 		if (rc != SQLITE_OK)
-			return say_sqlite(s, rc, "prepare", err);
+			return store_sqlite_say(s, rc, "prepare", err);
 	}
 	return 0;
 }
@@ -262,7 +202,7 @@ static int open_database(struct store_sqlite *s, struct err *err)
 		return err_set(err, -errno, "open store %s", s->path);
 	rc = sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc != SQLITE_OK)
-		return say_sqlite(s, rc, "open", err);
+		return store_sqlite_say(s, rc, "open", err);
 	(void)sqlite3_extended_result_codes(s->db, 1);
 	(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, 512, 16);
 	/* Exclusive before the first access: no shared memory file, and a second server finds out. */
@@ -283,226 +223,6 @@ static int open_database(struct store_sqlite *s, struct err *err)
 	(void)sqlite3_wal_hook(s->db, on_wal, s);
 	s->synchronous = 2;
 	return 0;
-}
-
-/* ---- the ballast: disk space to give up when a delete must go through on a full disk ---- */
-
-static void ballast_take(struct store_sqlite *s)
-{
-	char path[PATH_MAX];
-
-	if (s->ballast_fd >= 0)
-		return;
-	(void)snprintf(path, sizeof(path), "%s" BALLAST_SUFFIX, s->path);
-	s->ballast_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->ballast_fd >= 0 && posix_fallocate(s->ballast_fd, 0, BALLAST_BYTES) != 0) {
-		(void)unlink(path); /* no room for it: then there is none */
-		s->ballast_fd = fd_close(s->ballast_fd);
-	}
-}
-
-static bool ballast_drop(struct store_sqlite *s)
-{
-	if (s->ballast_fd < 0 || ftruncate(s->ballast_fd, 0) < 0)
-		return false;
-	s->ballast_fd = fd_close(s->ballast_fd);
-	return true;
-}
-
-/* ---- the thread ---- */
-
-static bool is_sealed_key(const char *key)
-{
-	return strncmp(key, SEALED_PREFIX, strlen(SEALED_PREFIX)) == 0;
-}
-
-static int bind_json(struct store_sqlite *s, const struct core_record *record)
-{
-	if (!is_sealed_key(record->key))
-		return sqlite3_bind_blob64(s->put, 3, record->json, record->len, SQLITE_STATIC);
-	buf_clear(&s->sealed);
-	s->sealed.failed = 0;
-	if (buf_putc(&s->sealed, SEALED_MARK) < 0 ||
-	    seal_put(s->key, record->key, record->json, record->len, &s->sealed) < 0)
-		return SQLITE_NOMEM;
-	return sqlite3_bind_blob64(s->put, 3, s->sealed.data, s->sealed.len, SQLITE_STATIC);
-}
-
-static int write_record(struct store_sqlite *s, const struct core_record *record)
-{
-	sqlite3_stmt *stmt = record->json ? s->put : s->del;
-	int rc = sqlite3_bind_text(stmt, 1, record->key, -1, SQLITE_STATIC);
-
-	if (record->json && rc == SQLITE_OK)
-		rc = sqlite3_bind_int64(stmt, 2, (sqlite3_int64)record->revision);
-	if (record->json && rc == SQLITE_OK)
-		rc = bind_json(s, record);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(stmt);
-	(void)sqlite3_reset(stmt);
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-static int write_number(struct store_sqlite *s, const char *name, uint64_t value)
-{
-	int rc = sqlite3_bind_int64(s->number, 1, (sqlite3_int64)value);
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_text(s->number, 2, name, -1, SQLITE_STATIC);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(s->number);
-	(void)sqlite3_reset(s->number);
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-static void set_synchronous(struct store_sqlite *s, int level)
-{
-	if (s->synchronous != level &&
-	    sqlite3_exec(s->db,
-			 level == 2 ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
-			 NULL, NULL, NULL) == SQLITE_OK)
-		s->synchronous = level;
-}
-
-/* All of @jobs as one transaction. On failure nothing is kept. */
-static int write_jobs(struct store_sqlite *s, struct list *jobs, bool durable, struct err *err)
-{
-	uint64_t last = 0, durable_revision = 0, reserve = s->reserved;
-	int rc;
-
-	set_synchronous(s, durable ? 2 : 1);
-	rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-	list_for_each (node, next, jobs) {
-		struct store_job *job = list_entry(node, struct store_job, node);
-
-		for (size_t i = 0; i < job->n && rc == SQLITE_OK; i++) {
-			rc = write_record(s, &job->records[i]);
-			if (job->records[i].durable)
-				durable_revision = job->records[i].revision;
-		}
-		last = MAX(last, job->last_revision);
-	}
-	if (rc == SQLITE_OK && durable_revision)
-		rc = write_number(s, "durable", durable_revision);
-	if (rc == SQLITE_OK && last + RESERVE_LOW > reserve) {
-		reserve = last + RESERVE_BLOCK;
-		rc = write_number(s, "reserved", reserve);
-	}
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
-	if (rc == SQLITE_OK) {
-		if (durable) /* without fsync it does not count */
-			s->reserved = reserve;
-		return 0;
-	}
-	(void)say_sqlite(s, rc, "write", err);
-	(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-	return err->code;
-}
-
-static bool only_deletes(struct list *jobs)
-{
-	list_for_each (node, next, jobs) {
-		struct store_job *job = list_entry(node, struct store_job, node);
-
-		for (size_t i = 0; i < job->n; i++)
-			if (job->records[i].json && job->records[i].durable)
-				return false;
-	}
-	return true;
-}
-
-static void do_jobs(struct store_sqlite *s, struct list *jobs)
-{
-	struct err err = { 0 };
-	bool durable = false;
-	size_t records = 0;
-	int64_t start_ns = time_monotonic_ns();
-	int r;
-
-	list_for_each (node, next, jobs) {
-		struct store_job *job = list_entry(node, struct store_job, node);
-
-		durable |= job->done != NULL;
-		records += job->n;
-	}
-	r = write_jobs(s, jobs, durable, &err);
-	if (r == -ENOSPC && only_deletes(jobs) && ballast_drop(s))
-		r = write_jobs(s, jobs, durable, &err);
-	list_for_each (node, next, jobs) {
-		struct store_job *job = list_entry(node, struct store_job, node);
-
-		job->err = r < 0 ? err : (struct err){ 0 };
-	}
-	pthread_mutex_lock(&s->lock);
-	s->done_reserved = s->reserved;
-	if (r == 0) {
-		s->done_stats.transactions++;
-		s->done_stats.records += records;
-	}
-	if (durable)
-		s->done_stats.last_ns = time_monotonic_ns() - start_ns;
-	while (!list_empty(jobs)) {
-		struct list *first = jobs->next;
-
-		list_remove(first);
-		list_append(&s->finished, first);
-	}
-	pthread_mutex_unlock(&s->lock);
-	(void)eventfd_write(s->wake_fd, 1);
-	/* Work that nobody waits for comes after the answer. */
-	if (s->wal_pages >= CHECKPOINT_PAGES) {
-		(void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-		s->wal_pages = 0;
-	}
-	if (r == 0 && s->ballast_fd < 0 && durable && !only_deletes(jobs))
-		ballast_take(s);
-}
-
-/* Wait until something must be written; false: stopped and nothing is left. */
-static bool next_jobs(struct store_sqlite *s, struct list *jobs)
-{
-	bool more;
-
-	pthread_mutex_lock(&s->lock);
-	while (!s->urgent && !s->stop) {
-		struct timespec until;
-
-		if (list_empty(&s->waiting)) {
-			pthread_cond_wait(&s->cond, &s->lock);
-			continue;
-		}
-		(void)clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += LAZY_WAIT_NS / NS_PER_S;
-		if (pthread_cond_timedwait(&s->cond, &s->lock, &until) == ETIMEDOUT)
-			break;
-	}
-	s->urgent = false;
-	s->lazy_records = 0;
-	while (!list_empty(&s->waiting)) {
-		struct list *first = s->waiting.next;
-
-		list_remove(first);
-		list_append(jobs, first);
-	}
-	more = !s->stop || !list_empty(jobs);
-	pthread_mutex_unlock(&s->lock);
-	return more;
-}
-
-static void *writer(void *data)
-{
-	struct store_sqlite *s = data;
-	struct list jobs;
-
-	ballast_take(s);
-	for (;;) {
-		list_init(&jobs);
-		if (!next_jobs(s, &jobs))
-			return NULL;
-		if (!list_empty(&jobs))
-			do_jobs(s, &jobs);
-	}
 }
 
 /* ---- the loop's side ---- */
@@ -595,7 +315,7 @@ static void sqlite_submit(struct store *store, const struct core_batch *batch, s
 	pthread_mutex_lock(&s->lock);
 	list_append(&s->waiting, &job->node);
 	s->lazy_records += lazy ? job->n : 0;
-	s->urgent |= !lazy || s->lazy_records > LAZY_RECORDS_MAX;
+	s->urgent |= !lazy || s->lazy_records > STORE_LAZY_MAX;
 	/* The first lazy job too wakes the thread: it starts the second that may pass. */
 	if (s->urgent || s->lazy_records == job->n)
 		pthread_cond_signal(&s->cond);
@@ -630,10 +350,10 @@ static int load_rows(struct store_sqlite *s, sqlite3_stmt *stmt, store_load_fn *
 		const void *json = sqlite3_column_blob(stmt, 2);
 
 		if (!key || !json)
-			return say_sqlite(s, SQLITE_CORRUPT, "load", err);
+			return store_sqlite_say(s, SQLITE_CORRUPT, "load", err);
 		size_t len = (size_t)sqlite3_column_bytes(stmt, 2);
 
-		if (len && *(const char *)json == SEALED_MARK) {
+		if (len && *(const char *)json == STORE_SEALED_MARK) {
 			r = unseal(s, key, json, len, err);
 			if (r < 0)
 				return r;
@@ -645,7 +365,7 @@ static int load_rows(struct store_sqlite *s, sqlite3_stmt *stmt, store_load_fn *
 			return err_prefix(err, r, "store %s: load %s", s->path, key);
 		*highest = MAX(*highest, revision);
 	}
-	return rc == SQLITE_DONE ? 0 : say_sqlite(s, rc, "load", err);
+	return rc == SQLITE_DONE ? 0 : store_sqlite_say(s, rc, "load", err);
 }
 
 static int start_thread(struct store_sqlite *s, struct err *err)
@@ -656,7 +376,7 @@ static int start_thread(struct store_sqlite *s, struct err *err)
 	/* Signals are the loop's: a thread that lets them through would take them from it. */
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&s->thread, NULL, writer, s);
+	r = pthread_create(&s->thread, NULL, store_sqlite_writer, s);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r != 0)
 		return err_set(err, -r, "store %s: start the writer", s->path);
@@ -682,17 +402,17 @@ static int sqlite_load(struct store *store, store_load_fn *fn, void *data, uint6
 		return r;
 	rc = sqlite3_prepare_v2(s->db, "SELECT key, revision, json FROM object", -1, &stmt, NULL);
 	r = rc == SQLITE_OK ? load_rows(s, stmt, fn, data, &highest, err)
-			    : say_sqlite(s, rc, "load", err);
+			    : store_sqlite_say(s, rc, "load", err);
 	sqlite3_finalize(stmt);
 	if (r < 0)
 		return r;
 	highest = MAX(highest, (uint64_t)reserved);
 	/* The next block is on disk before the first revision of it is handed out. */
-	rc = write_number(s, "reserved", highest + RESERVE_BLOCK);
-	if (rc != SQLITE_OK && errno_of(s->db, rc) != -ENOSPC)
-		return say_sqlite(s, rc, "reserve revisions", err);
+	rc = store_sqlite_put_number(s, "reserved", highest + STORE_RESERVE_BLOCK);
+	if (rc != SQLITE_OK && store_sqlite_errno(s->db, rc) != -ENOSPC)
+		return store_sqlite_say(s, rc, "reserve revisions", err);
 	/* A full disk still serves reads, and deletes. */
-	s->reserved = rc == SQLITE_OK ? highest + RESERVE_BLOCK : highest;
+	s->reserved = rc == SQLITE_OK ? highest + STORE_RESERVE_BLOCK : highest;
 	s->reserved_on_disk = s->done_reserved = s->reserved;
 	r = start_thread(s, err ? err : &local);
 	if (r < 0)
