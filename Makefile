@@ -77,7 +77,11 @@ archives: $(call archives,$(ROOMS))
 # ---- programs
 SHALLOP_ROOMS := orchestrator orchestrator/agent orchestrator/server orchestrator/wire \
 		 orchestrator/core orchestrator/schema netns image runtime base
+# Debian packages no libmnl.a: said in a sentence, not by the linker.
+NO_MNL_A = $(if $(STATIC),$(filter libmnl.a,$(shell $(CC) -print-file-name=libmnl.a)))
 $(BIN)/shallop: $(B)/orchestrator/main.o $(call archives,$(SHALLOP_ROOMS))
+	@[ -z "$(NO_MNL_A)" ] || { echo "STATIC=1: $@ needs libmnl.a, which is not here; build libmnl with" \
+		"--enable-static (the other programs do without: make -k STATIC=1)" >&2; exit 1; }
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_all)
 

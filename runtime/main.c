@@ -14,7 +14,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/time.h"
-#include "runtime/seal.h"
+#include "runtime/reexec.h"
 #include "runtime/verb.h"
 
 #define ROOT_DEFAULT "/run/shallop-runtime"
@@ -359,7 +359,7 @@ int main(int argc, char **argv)
 		}
 		return exit_code;
 	}
-	r = verb->flags & CLONES ? seal_self(argv, &err) : 0;
+	r = verb->flags & CLONES ? reexec_self(argv, &err) : 0;
 	if (r == 0)
 		r = verb->run(&args, &err);
 	if (r >= 0)

@@ -18,14 +18,14 @@
 #include "runtime/cgroup.h"
 #include "runtime/enact.h"
 #include "runtime/kernel.h"
+#include "runtime/reexec.h"
 #include "runtime/sandbox.h"
-#include "runtime/seal.h"
 
 #define SHM_BYTES_DEFAULT (UINT64_C(64) << 20)
 
 /* ---- the shim's program ---- */
 
-/* The sealed program (seal.h), opened once and kept for the life of the process: all shims share it. */
+/* The program that nobody can write (reexec.h), opened once and kept for the life of the process: all shims share it. */
 static int shim_program(const char *path, struct err *err)
 {
 	static char opened_path[PATH_MAX];
@@ -39,7 +39,7 @@ static int shim_program(const char *path, struct err *err)
 	if (opened_fd >= 0 && strcmp(opened_path, path) == 0 && st.st_ino == opened.st_ino &&
 	    st.st_dev == opened.st_dev)
 		return opened_fd;
-	fd = seal_open(path, err);
+	fd = reexec_open(path, err);
 	if (fd < 0)
 		return fd;
 	(void)fd_close(opened_fd);

@@ -10,6 +10,6 @@
 #include "base/err.h"
 
 /* An fd of @path to execveat(), with AT_EMPTY_PATH. The caller's to close. */
-int seal_open(const char *path, struct err *err);
+int reexec_open(const char *path, struct err *err);
 /* Make sure that this very process runs from there: returns 0, or executes itself anew. */
-int seal_self(char *const *argv, struct err *err);
+int reexec_self(char *const *argv, struct err *err);

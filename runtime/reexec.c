@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runtime/seal.h"
+#include "runtime/reexec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@ static int sealed_copy(const char *path, struct err *err)
 	return r < 0 ? err_set(err, r, "make a sealed copy of %s", path) : take_fd(&fd);
 }
 
-int seal_open(const char *path, struct err *err)
+int reexec_open(const char *path, struct err *err)
 {
 	struct kernel_mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 	auto_close int fd = kernel_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -50,7 +50,7 @@ static bool is_sealed(int fd)
 	return fstatfs(fd, &sfs) == 0 && sfs.f_flags & MS_RDONLY;
 }
 
-int seal_self(char *const *argv, struct err *err)
+int reexec_self(char *const *argv, struct err *err)
 {
 	auto_close int self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), fd = -EBADF;
 
@@ -60,7 +60,7 @@ int seal_self(char *const *argv, struct err *err)
 		(void)prctl(PR_SET_NAME, "shallop-runtime"); /* old kernels name it by its fd */
 		return 0;
 	}
-	fd = seal_open("/proc/self/exe", err);
+	fd = reexec_open("/proc/self/exe", err);
 	if (fd < 0)
 		return fd;
 	(void)syscall(SYS_execveat, fd, "", argv, environ, AT_EMPTY_PATH);
