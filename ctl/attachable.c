@@ -114,6 +114,11 @@ static int find_selected(struct session *session, struct attachable *a, struct e
 	auto_json struct json_object *list = NULL;
 	int r = make_selector(a->object, &selector);
 
+	if (r == -ENOENT && strcmp(a->type.resource, "services") == 0)
+		return err_say(err, r,
+			       "error: cannot attach to *v1.Service: invalid service '%s': Service "
+			       "is defined without a selector",
+			       json_str_at(a->object, "metadata.name"));
 	if (r < 0)
 		return err_say(err, r, "error: cannot attach to %s: it selects no pods",
 			       a->type.kind);

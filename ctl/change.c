@@ -15,26 +15,30 @@ static const struct {
 		 { "server", DRY_SERVER },
 		 { "unchanged", DRY_CLIENT } };
 
+int change_dry_run(const struct cli *cli, enum dry_run *ret)
+{
+	const char *dry = cli_str(cli, "dry-run");
+
+	for (size_t i = 0; i < ARRAY_LEN(dry_runs); i++) {
+		if (strcmp(dry_runs[i].name, dry) != 0)
+			continue;
+		*ret = dry_runs[i].means;
+		if (strcmp(dry, "unchanged") == 0)
+			(void)fprintf(stderr, "W: --dry-run is deprecated and can be replaced with "
+					      "--dry-run=client.\n");
+		return 0;
+	}
+	return command_fail(
+		"Invalid dry-run value (%s). Must be \"none\", \"server\", or \"client\".", dry);
+}
+
 int change_open(struct cli *cli, struct change *ret)
 {
 	struct change change = { .cli = cli };
-	const char *dry = cli_str(cli, "dry-run");
-	bool known = false;
-	int r;
+	int r = change_dry_run(cli, &change.dry_run);
 
-	for (size_t i = 0; i < ARRAY_LEN(dry_runs); i++)
-		if (strcmp(dry_runs[i].name, dry) == 0) {
-			change.dry_run = dry_runs[i].means;
-			known = true;
-		}
-	if (strcmp(dry, "unchanged") == 0)
-		(void)fprintf(
-			stderr,
-			"W: --dry-run is deprecated and can be replaced with --dry-run=client.\n");
-	if (!known)
-		return command_fail(
-			"Invalid dry-run value (%s). Must be \"none\", \"server\", or \"client\".",
-			dry);
+	if (r != 0)
+		return r;
 	r = printer_open(cli, false, &change.printer);
 	if (r != 0)
 		return r;

@@ -7,6 +7,9 @@
 
 enum dry_run { DRY_NONE, DRY_CLIENT, DRY_SERVER };
 
+/* What --dry-run asks for; a word that is none is said, and is exit code 1. */
+int change_dry_run(const struct cli *cli, enum dry_run *ret);
+
 struct change {
 	struct cli *cli;
 	struct session session;

@@ -215,6 +215,8 @@ int command_cp(struct cli *cli)
 		r = command_fail("one of src or dest must be a local file specification");
 	else if (!*from.pod && !*to.pod)
 		r = command_fail("one of src or dest must be a remote file specification");
+	else if (*to.pod && access(from.path, F_OK) < 0)
+		r = command_fail("%s doesn't exist in local filesystem", from.path);
 	if (r == 0) {
 		copy.pod = *from.pod ? from : to;
 		copy.session.namespace = copy.pod.namespace;

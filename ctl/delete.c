@@ -17,7 +17,8 @@ struct deletion {
 	struct selection selection;
 	int64_t grace_s; /* -1: the object's own */
 	int64_t deadline_ns;
-	bool wait, dry_run, failed;
+	enum dry_run dry_run;
+	bool wait, failed;
 };
 
 /* The request's body: propagation, grace period, dry run. */
@@ -38,7 +39,7 @@ static int make_options(const struct deletion *d, struct buf *ret)
 			(void)json_put_str(options, "propagationPolicy", policies[i].propagation);
 	if (d->grace_s >= 0)
 		(void)json_put_int(options, "gracePeriodSeconds", d->grace_s);
-	if (d->dry_run) {
+	if (d->dry_run == DRY_SERVER) {
 		(void)json_put(options, "dryRun", json_new_array());
 		(void)json_add(json_get(options, "dryRun"), json_new_string("All"));
 	}
@@ -55,6 +56,9 @@ static void fail(struct deletion *d, const struct err *err)
 /* `pod "nginx" deleted from default namespace` */
 static void print_deleted(const struct deletion *d, const struct selected *item)
 {
+	static const char *const notes[] = {
+		[DRY_NONE] = "", [DRY_CLIENT] = " (dry run)", [DRY_SERVER] = " (server dry run)"
+	};
 	char singular[256], from[300] = "";
 
 	types_singular(&item->type, singular, sizeof(singular));
@@ -65,8 +69,7 @@ static void print_deleted(const struct deletion *d, const struct selected *item)
 	if (*item->namespace)
 		(void)snprintf(from, sizeof(from), " from %s namespace", item->namespace);
 	(void)printf("%s \"%s\" %s%s%s\n", singular, item->name,
-		     d->grace_s == 0 ? "force deleted" : "deleted", from,
-		     d->dry_run ? " (server dry run)" : "");
+		     d->grace_s == 0 ? "force deleted" : "deleted", from, notes[d->dry_run]);
 	(void)fflush(stdout);
 }
 
@@ -80,6 +83,8 @@ static int delete_one(struct deletion *d, const struct selected *item, char uid[
 	int r;
 
 	r = selected_path(item, &path);
+	if (r == 0 && d->dry_run == DRY_CLIENT) /* only asked whether it is there */
+		return rest_get(d->session.rest, buf_str(&path), NULL, &answer, err);
 	if (r == 0)
 		r = make_options(d, &options);
 	if (r < 0)
@@ -237,8 +242,10 @@ int command_delete(struct cli *cli)
 				      "resource has been terminated. The resource may continue to "
 				      "run on the cluster "
 				      "indefinitely.\n");
-	d.dry_run = strcmp(cli_str(cli, "dry-run"), "server") == 0;
-	d.wait = cli_bool(cli, "wait") && !d.dry_run && d.grace_s != 0;
+	r = change_dry_run(cli, &d.dry_run);
+	if (r != 0)
+		return r;
+	d.wait = cli_bool(cli, "wait") && d.dry_run == DRY_NONE && d.grace_s != 0;
 	if (timeout_ns > 0)
 		d.deadline_ns = time_monotonic_ns() + timeout_ns;
 	r = session_open(cli, &d.session);

@@ -52,6 +52,30 @@ int get_path(struct get *get, const struct selected *item, bool watch, const cha
 	return buf_error(path);
 }
 
+/* GET; a selector that the server does not understand is named, as kubectl does. */
+static int ask(struct get *get, const struct selected *item, const char *path, const char *accept,
+	       struct json_object **ret, struct err *err)
+{
+	struct rest_request q = { .method = "GET", .path = path, .accept = accept };
+	const char *labels = cli_str(get->cli, "selector"),
+		   *fields = cli_str(get->cli, "field-selector");
+	auto_buf struct buf body = { 0 }, context = { 0 };
+	int r = rest_call(get->session.rest, &q, &body, err);
+
+	if (r < 0)
+		return r;
+	if (r == 400 && !item->name)
+		(void)buf_printf(&context,
+				 "Unable to find \"%s/%s, Resource=%s\" that match label selector "
+				 "\"%s\", field selector \"%s\": ",
+				 item->type.group, item->type.version, item->type.resource, labels,
+				 fields);
+	if (r < 200 || r > 299)
+		return rest_problem(r, &q, &body, buf_str(&context), err);
+	r = json_parse(buf_str(&body), body.len, ret, err);
+	return r < 0 ? err_prefix(err, r, "error: the answer to %s", path) : 0;
+}
+
 static int complain(struct get *get, const struct err *err)
 {
 	get->failed = true;
@@ -87,7 +111,7 @@ int get_collect(struct get *get, const struct selected *item, struct err *err)
 
 		r = get_path(get, item, false, NULL, buf_str(&more), &path);
 		if (r == 0)
-			r = rest_get(get->session.rest, buf_str(&path), NULL, &answer, err);
+			r = ask(get, item, buf_str(&path), NULL, &answer, err);
 		if (r < 0)
 			return r;
 		items = json_get(answer, "items");
@@ -168,8 +192,7 @@ int get_table(struct get *get, const struct selected *item, struct json_object *
 		int r = get_path(get, item, false, NULL, buf_str(&more), &path);
 
 		if (r == 0)
-			r = rest_get(get->session.rest, buf_str(&path), GET_ACCEPT_TABLE, &chunk,
-				     err);
+			r = ask(get, item, buf_str(&path), GET_ACCEPT_TABLE, &chunk, err);
 		if (r < 0)
 			return r;
 		buf_clear(&more);

@@ -339,12 +339,17 @@ int kubeconfig_resolve(const struct kubeconfig *config, const struct kubeconfig_
 	int r;
 
 	if (o->context && *o->context && !kubeconfig_entry(m, "contexts", o->context))
-		return err_say(err, -ENOENT, "context \"%s\" does not exist", o->context);
+		return err_say(
+			err, -ENOENT,
+			"Error in configuration: context was not found for specified context: %s",
+			o->context);
 	context = name ? kubeconfig_entry(m, "contexts", name) : NULL;
 	r = find_named(m, "clusters", "cluster",
 		       o->cluster && *o->cluster ? o->cluster
 						 : json_str(json_get(context, "cluster")),
 		       &cluster, err);
+	if (r < 0 && o->cluster && *o->cluster)
+		return err_say(err, r, "no server found for cluster \"%s\"", o->cluster);
 	if (r == 0)
 		r = find_named(m, "users", "auth info",
 			       o->user && *o->user ? o->user : json_str(json_get(context, "user")),

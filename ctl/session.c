@@ -64,7 +64,8 @@ int session_open(const struct cli *cli, struct session *ret)
 	if (r < 0) {
 		session_close(&session);
 		/* What the real one says without "error: ". */
-		if (strncmp(err.text, "Unable to connect", 17) == 0)
+		if (strncmp(err.text, "Unable to connect", 17) == 0 ||
+		    strncmp(err.text, "Error in ", 9) == 0)
 			return session_fail(&err);
 		return command_fail("%s", err.text);
 	}

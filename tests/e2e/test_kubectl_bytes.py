@@ -122,6 +122,17 @@ port-forward nginx x
 delete
 delete pods
 delete pod nope
+delete pod nginx --dry-run=client
+delete pod nginx --dry-run=server
+delete pods --all --dry-run=client
+delete pods -l app=none
+get pods --field-selector nope=1
+get pods -l a=b=c
+get pods --context nope
+describe svc kubernetes
+describe endpointslices
+cp /nope nginx:/tmp/x
+port-forward svc/kubernetes 443
 apply
 apply -f nope.yaml
 apply -f nokind.yaml
