@@ -49,7 +49,8 @@ static void note(struct world *w, const struct podmachine_effect *e)
 	for (size_t i = 0; i < w->n_asked; i++)
 		if (w->asked[i].effect.type == e->type && e->type != POD_PROBE &&
 		    e->type != POD_HOOK &&
-		    strcmp(w->asked[i].container, e->container ? e->container : "") == 0)
+		    strcmp(w->asked[i].container, e->container ? e->container : "") == 0 &&
+		    strcmp(w->asked[i].id, e->id ? e->id : "") == 0)
 			abort(); /* asked twice */
 	if (w->n_asked == ASKED_MAX)
 		return;
