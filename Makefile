@@ -151,7 +151,7 @@ fuzz-bins: $(FUZZ_BINS)
 fuzz-run: $(FUZZ_BINS)
 	@fail=0; for f in $(FUZZ_BINS); do n=$$(basename $$f); mkdir -p build/fuzz/$$n; \
 		seeds=$$( [ -d tests/fuzz/$$n ] && echo tests/fuzz/$$n || true ); \
-		$$f -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
+		$$f -max_total_time=$(FUZZ_SECONDS) $(if $(FUZZ_RUNS),-runs=$(FUZZ_RUNS) -seed=1) -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
 			-artifact_prefix=build/fuzz/$$n- build/fuzz/$$n $$seeds >build/fuzz/$$n.log 2>&1 \
 			&& echo "fuzz $$n: $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$n.log) runs, clean" \
 			|| { fail=1; echo "fuzz $$n: FAILED"; tail -30 build/fuzz/$$n.log; }; \
