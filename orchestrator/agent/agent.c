@@ -22,6 +22,7 @@
 #include "orchestrator/agent/orphans.h"
 #include "orchestrator/agent/uplink.h"
 #include "orchestrator/agent/usage.h"
+#include "orchestrator/agent/volume_limit.h"
 
 #define TICK_MS	     5000
 #define PATIENCE_MS  2000
@@ -290,8 +291,12 @@ static void on_tick(struct loop *loop, void *data)
 	follow_clock(agent);
 	(void)image_store_refresh(agent->images, NULL);
 	mend_network(agent);
-	map_for_each (node, next, &agent->pods)
-		nodelog_rotate(map_entry(node, struct nodepod, node));
+	map_for_each (node, next, &agent->pods) {
+		struct nodepod *pod = map_entry(node, struct nodepod, node);
+
+		nodelog_rotate(pod);
+		volume_limit_check(pod);
+	}
 	uplink_node_changed(agent->uplink);
 	uplink_renew(agent->uplink);
 	fd = desired_compact(agent->desired, &err);

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "orchestrator/agent/helper.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,10 +21,13 @@
 #include "base/log.h"
 #include "base/path.h"
 
-/* A job is a path to remove, or, with an fd beside it, a file to sync; the answer is its result. */
+/* A job is a path after a letter, or, with an fd beside it, a file to sync; the answer is its result. */
 struct job_message {
-	char path[PATH_MAX];
+	char text[1 + PATH_MAX];
 };
+#define JOB_REMOVE  'r'
+#define JOB_MEASURE 'm'
+#define DEPTH_MAX   64 /* deeper directories are not counted */
 
 struct job {
 	struct list link;
@@ -40,11 +46,38 @@ struct helper {
 
 /* ---- the child ---- */
 
-static int do_job(const char *path, int fd)
+static uint64_t measure(int dir_fd, const char *name, int depth)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	uint64_t blocks = 0;
+
+	if (!dir) {
+		fd_close(fd);
+		return 0;
+	}
+	while ((entry = readdir(dir))) {
+		struct stat st;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		blocks += (uint64_t)st.st_blocks;
+		if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX)
+			blocks += measure(fd, entry->d_name, depth + 1);
+	}
+	(void)closedir(dir);
+	return blocks;
+}
+
+static int do_job(const char *text, int fd)
 {
 	if (fd >= 0)
 		return fdatasync(fd) < 0 ? -errno : 0;
-	return path_remove_tree_at(AT_FDCWD, path, NULL);
+	if (*text == JOB_MEASURE)
+		return (int)MIN(measure(AT_FDCWD, text + 1, 0) / 2, INT_MAX);
+	return path_remove_tree_at(AT_FDCWD, text + 1, NULL);
 }
 
 static void run_child(int fd)
@@ -60,8 +93,8 @@ static void run_child(int fd)
 			continue;
 		if (n <= 0)
 			break;
-		message.path[sizeof(message.path) - 1] = '\0';
-		result = do_job(message.path, n_fds ? job_fd : -EBADF);
+		message.text[sizeof(message.text) - 1] = '\0';
+		result = do_job(message.text, n_fds ? job_fd : -EBADF);
 		fd_close(job_fd);
 		if (send(fd, &result, sizeof(result), MSG_NOSIGNAL) < 0)
 			break;
@@ -202,28 +235,28 @@ struct helper *helper_stop(struct helper *h)
 	return NULL;
 }
 
-static void ask(struct helper *h, const char *path, int fd, helper_fn *fn, void *data)
+static void ask(struct helper *h, const char *text, int fd, helper_fn *fn, void *data)
 {
 	struct job *job = calloc(1, sizeof(*job));
 	int r = -EPIPE;
 
 	if (!job) { /* no memory to remember it by: at once, and nobody hears of it later than now */
-		fn(do_job(path, fd), data);
+		fn(do_job(text, fd), data);
 		return;
 	}
 	job->fn = fn;
 	job->data = data;
 	if (h->fd >= 0) {
-		size_t len = strlen(path) + 1;
+		size_t len = strlen(text) + 1;
 
 		r = len > sizeof(struct job_message) ? -ENAMETOOLONG
-						     : fd_send(h->fd, path, len, &fd, fd >= 0);
+						     : fd_send(h->fd, text, len, &fd, fd >= 0);
 	}
 	if (r >= 0) {
 		list_append(&h->waiting, &job->link);
 		return;
 	}
-	job->result = do_job(path, fd); /* no helper, or its queue is full */
+	job->result = do_job(text, fd); /* no helper, or its queue is full */
 	list_append(&h->done, &job->link);
 	loop_defer(h->loop, finish_done, h);
 }
@@ -235,5 +268,16 @@ void helper_sync(struct helper *h, int fd, helper_fn *fn, void *data)
 
 void helper_remove_tree(struct helper *h, const char *path, helper_fn *fn, void *data)
 {
-	ask(h, path, -EBADF, fn, data);
+	char text[1 + PATH_MAX];
+
+	(void)snprintf(text, sizeof(text), "%c%s", JOB_REMOVE, path);
+	ask(h, text, -EBADF, fn, data);
+}
+
+void helper_measure_tree(struct helper *h, const char *path, helper_fn *fn, void *data)
+{
+	char text[1 + PATH_MAX];
+
+	(void)snprintf(text, sizeof(text), "%c%s", JOB_MEASURE, path);
+	ask(h, text, -EBADF, fn, data);
 }

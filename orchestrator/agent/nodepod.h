@@ -46,6 +46,7 @@ struct nodepod {
 	int sandbox_fd;		 /* watched */
 	bool adopting, attached; /* attached: has links and an address */
 	struct tokens tokens;
+	int64_t sizes_due_ns;	/* when emptyDirs with a limit are measured again */
 	bool volumes_pending;	/* the machine waits for tokens */
 	struct list starts;	/* struct nodepod_start */
 	struct list executions; /* struct execution (execution.h) */
