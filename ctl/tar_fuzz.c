@@ -38,9 +38,16 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return walk->level > 0 ? remove(path) : 0;
 }
 
+static char root[] = "/tmp/tar-fuzz.XXXXXX";
+
+static void remove_root(void)
+{
+	(void)rmdir(root);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char root[] = "/tmp/tar-fuzz.XXXXXX", dest[PATH_MAX];
+	static char dest[PATH_MAX];
 	static int fd = -1;
 	char *bytes = malloc(size + 1);
 
@@ -48,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fd = memfd_create("archive", MFD_CLOEXEC);
 		if (!mkdtemp(root) || !freopen("/dev/null", "w", stderr))
 			abort();
+		(void)atexit(remove_root);
 		(void)snprintf(dest, sizeof(dest), "%s/d", root);
 	}
 	if (!bytes)
