@@ -192,7 +192,8 @@ static int mount_root(const struct rootfs *root, const char *dir, struct err *er
 {
 	int fd = mount_by_fds(root);
 
-	if (fd == -EINVAL || fd == -ENOSYS)
+	/* -EOPNOTSUPP: what a file system of the old kind says to a descriptor, as overlay was up to 6.4. */
+	if (fd == -EINVAL || fd == -ENOSYS || fd == -EOPNOTSUPP)
 		fd = mount_by_text(root, dir);
 	if (fd == -ENODEV)
 		return err_say(err, fd,
